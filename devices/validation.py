@@ -1,0 +1,60 @@
+"""The sentences every config uses to refuse a value that cannot be."""
+
+import math
+from collections.abc import Collection
+
+
+def check_finite(name: str, value: float, *, hint: str = "") -> None:
+    """Raise unless `value` is a finite number.
+
+    Raises
+    ------
+    TypeError
+        If `value` is not a real number.
+    ValueError
+        If it is NaN or infinite.
+    """
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"`{name}` must be a number. Got {value!r}.{_tail(hint)}")
+    if not math.isfinite(value):
+        raise ValueError(f"`{name}` must be finite. Got {value!r}.{_tail(hint)}")
+
+
+def check_nonnegative(name: str, value: float, *, hint: str = "") -> None:
+    """Raise unless `value` is finite and >= 0."""
+    check_finite(name, value, hint=hint)
+    if value < 0:
+        raise ValueError(f"`{name}` must be >= 0. Got {value!r}.{_tail(hint)}")
+
+
+def check_positive(name: str, value: float, *, hint: str = "") -> None:
+    """Raise unless `value` is finite and > 0."""
+    check_finite(name, value, hint=hint)
+    if value <= 0:
+        raise ValueError(f"`{name}` must be > 0. Got {value!r}.{_tail(hint)}")
+
+
+def check_probability(name: str, value: float, *, hint: str = "") -> None:
+    """Raise unless `value` lies in [0, 1]."""
+    check_finite(name, value, hint=hint)
+    if not 0 <= value <= 1:
+        raise ValueError(f"`{name}` must lie in [0, 1]. Got {value!r}.{_tail(hint)}")
+
+
+def check_integer(name: str, value: int, *, at_least: int, at_most: int | None = None, hint: str = "") -> None:
+    """Raise unless `value` is an integer in [at_least, at_most]."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"`{name}` must be an integer. Got {value!r}.{_tail(hint)}")
+    if value < at_least or (at_most is not None and value > at_most):
+        bound = f">= {at_least}" if at_most is None else f"in [{at_least}, {at_most}]"
+        raise ValueError(f"`{name}` must be {bound}. Got {value!r}.{_tail(hint)}")
+
+
+def check_choice(name: str, value: object, choices: Collection[object], *, hint: str = "") -> None:
+    """Raise unless `value` is one of `choices`."""
+    if value not in choices:
+        raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Got {value!r}.{_tail(hint)}")
+
+
+def _tail(hint: str) -> str:
+    return f" {hint}" if hint else ""

@@ -1,0 +1,1 @@
+"""Weights to cells: where every bit of a weight matrix lives."""
