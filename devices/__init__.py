@@ -2,6 +2,9 @@
 
 from devices import curves as curves
 from devices import presets as presets
+from devices.bridges import CorrectedModelWarning as CorrectedModelWarning
+from devices.bridges import from_aihwkit as from_aihwkit
+from devices.bridges import to_aihwkit as to_aihwkit
 from devices.device import Device as Device
 from devices.drift import AbstractDrift as AbstractDrift
 from devices.drift import ArrheniusDrift as ArrheniusDrift

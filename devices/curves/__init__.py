@@ -7,4 +7,5 @@ from devices.curves.constant import Constant as Constant
 from devices.curves.piecewise import Piecewise as Piecewise
 from devices.curves.polynomial import Polynomial as Polynomial
 from devices.curves.saturation import Saturation as Saturation
+from devices.curves.scaled import Scaled as Scaled
 from devices.curves.table import Table as Table

@@ -73,6 +73,7 @@ CURVES = {
     "clamped logarithm": curves.ClampedLogarithm(slope=-0.0155, intercept=0.0244, low=0.049, high=0.1),
     "clamped power": curves.ClampedPower(scale=0.0088, exponent=-0.65, high=0.2),
     "saturation": curves.Saturation(limit=2.0, scale=0.3),
+    "scaled": curves.Scaled(curve=curves.Saturation(limit=2.0, scale=0.3), factor=0.5),
     "table": curves.Table(arguments=(0.1, 0.4, 0.8), values=(1.0, -1.0, 2.0)),
     "piecewise": curves.Piecewise(
         threshold=0.5, below=curves.Constant(value=1.0), above=curves.Polynomial(coefficients=(0.0, 2.0))
