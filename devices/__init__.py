@@ -12,6 +12,9 @@ from devices.drift import LogarithmicDrift as LogarithmicDrift
 from devices.drift import PowerLawDrift as PowerLawDrift
 from devices.drift import RelaxationDrift as RelaxationDrift
 from devices.drift import StateDependentPowerLawDrift as StateDependentPowerLawDrift
+from devices.fitting import Fit as Fit
+from devices.fitting import PoorFitWarning as PoorFitWarning
+from devices.fitting import fit as fit
 from devices.lifecycle import ProgrammedCells as ProgrammedCells
 from devices.lifecycle import conductance_at as conductance_at
 from devices.lifecycle import level_conductances as level_conductances
@@ -20,6 +23,8 @@ from devices.lifecycle import read_conductance as read_conductance
 from devices.lifecycle import read_noise_variance as read_noise_variance
 from devices.lifecycle import redraw_drift as redraw_drift
 from devices.lifecycle import snap_to_levels as snap_to_levels
+from devices.plotting import plot_device as plot_device
+from devices.plotting import plot_fit as plot_fit
 from devices.presets import CMO_HFOX_0_2_PERCENT as CMO_HFOX_0_2_PERCENT
 from devices.presets import CMO_HFOX_2_PERCENT as CMO_HFOX_2_PERCENT
 from devices.presets import PCM_HERMES_ONE_DEVICE as PCM_HERMES_ONE_DEVICE
