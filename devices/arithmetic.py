@@ -3,18 +3,21 @@
 import torch
 from torch import Tensor
 
+_SMALLEST_SQUARE = 1e-36
+
 
 def square_root(x: Tensor) -> Tensor:
-    """Return `sqrt(max(x, 0))` with gradient 0, not infinity, where `x <= 0`."""
-    positive = x > 0
-    return torch.where(positive, torch.where(positive, x, torch.ones_like(x)).sqrt(), torch.zeros_like(x))
+    """Return `sqrt(max(x, 0))` to within 1e-18, with gradient 0, not infinity, where `x <= 0`."""
+    return x.clamp(min=_SMALLEST_SQUARE).sqrt_()
 
 
 def evaluate_polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
     """Return `c0 + c1 x + c2 x^2 + ...` by Horner's rule."""
-    total = torch.full_like(x, coefficients[-1])
-    for coefficient in reversed(coefficients[:-1]):
-        total = total * x + coefficient
+    if len(coefficients) == 1:
+        return torch.full_like(x, coefficients[0])
+    total = (x * coefficients[-1]).add_(coefficients[-2])
+    for coefficient in reversed(coefficients[:-2]):
+        total = (total * x).add_(coefficient)
     return total
 
 

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from devices.device import Device
 from devices.randomness import spawn_generators
+from devices.read_noise.base import AbstractReadNoise
 from devices.validation import check_nonnegative
 from devices.validity import warn_conductances, warn_time
 
@@ -111,13 +112,9 @@ def read_noise_variance(device: Device, conductance: Tensor, cells: ProgrammedCe
 
     An open cell conducts nothing and adds no noise.
     """
-    noise = device.read_noise
-    if noise is None or noise.draw != "read":
+    if device.read_noise is None or device.read_noise.draw != "read":
         return None
-    variance = noise.sigma(conductance, target=cells.target, window=device.window, t=t).square()
-    if cells.stuck is None:
-        return variance
-    return variance.masked_fill(cells.stuck & (cells.programmed == 0), 0)
+    return _read_sigma(device, device.read_noise, conductance, cells, t).square()
 
 
 def read_conductance(
@@ -125,11 +122,11 @@ def read_conductance(
 ) -> Tensor:
     """Return what one read at `t` seconds sees of every cell [S], fresh read noise included, clamped at 0."""
     conductance = conductance_at(device, cells, t)
-    variance = read_noise_variance(device, conductance, cells, t)
-    if variance is None or device.read_noise is None:
+    if device.read_noise is None or device.read_noise.draw != "read":
         return conductance
+    sigma = _read_sigma(device, device.read_noise, conductance, cells, t)
     deviate = device.read_noise.deviate(conductance, generator=generator)
-    return torch.addcmul(conductance, variance.sqrt(), deviate).clamp(min=0)
+    return torch.addcmul(conductance, sigma, deviate).clamp_(min=0)
 
 
 def level_conductances(device: Device, levels: Tensor, *, number: int) -> Tensor:
@@ -154,6 +151,13 @@ def snap_to_levels(device: Device, target: Tensor) -> Tensor:
     return target + (nearest - target).detach()
 
 
+def _read_sigma(
+    device: Device, noise: AbstractReadNoise, conductance: Tensor, cells: ProgrammedCells, t: float
+) -> Tensor:
+    sigma = noise.sigma(conductance, target=cells.target, window=device.window, t=t)
+    return sigma if cells.stuck is None else sigma.masked_fill(cells.stuck & (cells.programmed == 0), 0)
+
+
 def _check_target(device: Device, target: Tensor) -> None:
     if not target.is_floating_point():
         raise TypeError(f"`target` must be a floating-point tensor of siemens. Got {target.dtype}.")
@@ -162,7 +166,7 @@ def _check_target(device: Device, target: Tensor) -> None:
     low, high = (float(bound) for bound in target.detach().aminmax())
     if not (low >= 0 and math.isfinite(high)):
         raise ValueError(f"`target` must hold finite conductances >= 0. Got values from {low} to {high}.")
-    if low == 0 < high:
-        low = float(target.detach()[target > 0].min())
+    if low == 0 < high and device.validity is not None and device.validity.g_min > 0:
+        low = float(target.detach().masked_fill(target == 0, high).min())
     if high > 0:
         warn_conductances(device.validity, device.label, low=low, high=high)

@@ -30,4 +30,5 @@ class ClampedLogarithm(AbstractCurve):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the clamped logarithm at `x`."""
-        return (self.slope * x.clamp(min=SMALLEST_ARGUMENT).log() + self.intercept).clamp(self.low, self.high)
+        logarithm = x.clamp(min=SMALLEST_ARGUMENT).log_()
+        return (logarithm * self.slope).add_(self.intercept).clamp_(self.low, self.high)

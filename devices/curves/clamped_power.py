@@ -26,4 +26,4 @@ class ClampedPower(AbstractCurve):
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the bounded power at `x`."""
-        return (self.scale * x.clamp(min=SMALLEST_ARGUMENT) ** self.exponent).clamp(max=self.high)
+        return (self.scale * x.clamp(min=SMALLEST_ARGUMENT) ** self.exponent).clamp_(max=self.high)

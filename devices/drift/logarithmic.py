@@ -46,4 +46,4 @@ class LogarithmicDrift(AbstractDrift):
             return programmed
         elapsed = math.log(t / self.t0)
         spread = self.spread_slope * elapsed + self.spread_offset
-        return torch.add(programmed + self.mean_slope * elapsed, require_state(state), alpha=spread)
+        return torch.add(programmed, require_state(state), alpha=spread).add_(self.mean_slope * elapsed)

@@ -66,19 +66,19 @@ class RelaxationDrift(AbstractDrift):
             )
         ratio = target / self.reference
         if t <= self.times[0]:
-            return self.sigmas[0](ratio).clamp(min=0)
+            return self.sigmas[0](ratio).clamp_(min=0)
         after = next(index for index, time in enumerate(self.times) if t <= time)
         scale = math.log if self.interpolation == "logarithmic" else float
         left, right = scale(self.times[after - 1]), scale(self.times[after])
         share = (scale(t) - left) / (right - left)
         later = self.sigmas[after](ratio)
-        if share == 1:
-            return later.clamp(min=0)
-        return torch.lerp(self.sigmas[after - 1](ratio), later, share).clamp(min=0)
+        sigma = later if share == 1 else torch.lerp(self.sigmas[after - 1](ratio), later, share)
+        return sigma.clamp_(min=0)
 
     def apply(self, programmed: Tensor, *, target: Tensor, state: Tensor | None, t: float, window: Window) -> Tensor:
         """Return the conductances [S] at `t` seconds; a low one may have moved below 0."""
         if t <= self.times[0]:
             return programmed
-        gained = self.sigma(target, t).square() - self.sigma(target, self.times[0]).square()
+        before, now = self.sigma(target, self.times[0]), self.sigma(target, t)
+        gained = (now - before) * (now + before)
         return torch.addcmul(programmed, square_root(gained), require_state(state))

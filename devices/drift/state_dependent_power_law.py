@@ -37,8 +37,8 @@ class StateDependentPowerLawDrift(AbstractDrift):
     def draw(self, target: Tensor, window: Window, *, generator: torch.Generator | None = None) -> Tensor | None:
         """Return each cell's exponent, in the shape of `target`."""
         ratio = target / self.reference
-        spread = self.nu_spread(ratio).clamp(min=0)
-        return torch.addcmul(self.nu_mean(ratio), spread, standard_normal(target, generator=generator)).abs()
+        spread = self.nu_spread(ratio).clamp_(min=0)
+        return torch.addcmul(self.nu_mean(ratio), spread, standard_normal(target, generator=generator)).abs_()
 
     def apply(self, programmed: Tensor, *, target: Tensor, state: Tensor | None, t: float, window: Window) -> Tensor:
         """Return the conductances [S] at `t` seconds."""

@@ -31,7 +31,7 @@ class PolynomialProgramming(AbstractProgrammingError):
 
     def sigma(self, target: Tensor, window: Window) -> Tensor:
         """Return the standard deviation [S], in the shape of `target`."""
-        return evaluate_polynomial(self.coefficients, target / self.reference).clamp(min=0)
+        return evaluate_polynomial(self.coefficients, target / self.reference).clamp_(min=0)
 
     def apply(self, target: Tensor, window: Window, *, generator: torch.Generator | None = None) -> Tensor:
         """Return programmed conductances [S], clamped at 0."""

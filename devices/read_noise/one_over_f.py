@@ -45,8 +45,8 @@ class OneOverFReadNoise(AbstractReadNoise):
         """Return the standard deviation [S], in the shape of `conductance`; 0 for a read before `t_read`."""
         growth = self.growth(t)
         if self.relative:
-            return conductance * (self.amplitude(target / self.reference).clamp(min=0) * growth)
-        return self.amplitude(conductance / self.reference).clamp(min=0) * growth
+            return conductance * (self.amplitude(target / self.reference).clamp_(min=0) * growth)
+        return self.amplitude(conductance / self.reference).clamp_(min=0) * growth
 
     def growth(self, t: float) -> float:
         """Return `sqrt(ln((t + t_read) / (2 t_read)))`, the share of the spectrum that `t` seconds let through."""
