@@ -1,0 +1,57 @@
+"""A memory cell as a composition of independent effects."""
+
+from dataclasses import dataclass
+
+from devices.drift.base import AbstractDrift
+from devices.programming.base import AbstractProgrammingError
+from devices.programming.exact import ExactProgramming
+from devices.read_noise.base import AbstractReadNoise
+from devices.stuck_cells import StuckCells
+from devices.validation import check_integer
+from devices.window import Window
+
+_EXACT = ExactProgramming()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Device:
+    """One kind of memory cell: its window, and what goes wrong with it.
+
+    The effects act in this order: programming error, stuck cells, drift, (wires,) read noise. Each of them is
+    independent of the others; `None` is the absence of one.
+    """
+
+    g_min: float
+    """Lowest programmable conductance [S]."""
+    g_max: float
+    """Highest programmable conductance [S]."""
+    levels: int | None = None
+    """Number of conductance levels that can be told apart, evenly spaced over the window; None: continuous."""
+    programming: AbstractProgrammingError = _EXACT
+    """What programming leaves of a target."""
+    read_noise: AbstractReadNoise | None = None
+    """How the conductance differs from read to read (or from device to device)."""
+    drift: AbstractDrift | None = None
+    """How the conductance moves with time."""
+    stuck: StuckCells | None = None
+    """Cells that do not answer to programming."""
+    name: str = ""
+    """Name of the device."""
+    source: str = ""
+    """Paper, table or measurement the numbers come from."""
+
+    def __post_init__(self) -> None:
+        """Refuse a window or a number of levels that cannot be."""
+        Window(g_min=self.g_min, g_max=self.g_max)
+        if self.levels is not None:
+            check_integer("levels", self.levels, at_least=2, hint="Use None for a continuous cell.")
+
+    @property
+    def window(self) -> Window:
+        """The conductance window."""
+        return Window(g_min=self.g_min, g_max=self.g_max)
+
+    @property
+    def on_off_ratio(self) -> float:
+        """`g_max / g_min`, infinite for a cell that switches off completely."""
+        return self.g_max / self.g_min if self.g_min > 0 else float("inf")

@@ -1,0 +1,147 @@
+"""The life of an array of cells: programmed once, drifting, read."""
+
+import dataclasses
+import math
+
+import torch
+from torch import Tensor
+
+from devices.device import Device
+from devices.randomness import spawn_generators
+from devices.validation import check_nonnegative
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class ProgrammedCells:
+    """Everything an array of cells carries from one programming to the next, all in the same shape.
+
+    Each cell keeps its own draws; nothing is ever derived from a sum or a difference of cells.
+    """
+
+    target: Tensor
+    """Conductance asked for [S]."""
+    programmed: Tensor
+    """Conductance left by programming, faults included [S]."""
+    drift_state: Tensor | None = None
+    """What the drift drew for each cell, e.g. its exponent."""
+    read_deviation: Tensor | None = None
+    """Standard deviates of a read noise that is drawn once per programming."""
+    stuck: Tensor | None = None
+    """Boolean: cells that hold `programmed` whatever happens."""
+
+
+def program_cells(device: Device, target: Tensor, *, generator: torch.Generator | None = None) -> ProgrammedCells:
+    """Program cells of any shape to `target` [S] and draw everything they will carry.
+
+    Each effect draws from a stream of its own, so one generator state gives the same faults and the same drift
+    whatever the programming error is.
+
+    Raises
+    ------
+    TypeError
+        If `target` is not a floating-point tensor.
+    ValueError
+        If it has a negative or non-finite conductance.
+    """
+    _check_target(target)
+    for_programming, for_stuck, for_drift, for_read = spawn_generators(4, device=target.device, generator=generator)
+    window = device.window
+    programmed = device.programming.apply(target, window, generator=for_programming)
+    stuck = None
+    if device.stuck is not None:
+        held = device.stuck.draw(target, window, generator=for_stuck)
+        stuck = ~held.isnan()
+        programmed = torch.where(stuck, held, programmed)
+    state = None if device.drift is None else device.drift.draw(target, window, generator=for_drift)
+    deviation = None
+    if device.read_noise is not None and device.read_noise.draw == "programming":
+        deviation = device.read_noise.deviate(target, generator=for_read)
+    return ProgrammedCells(
+        target=target, programmed=programmed, drift_state=state, read_deviation=deviation, stuck=stuck
+    )
+
+
+def redraw_drift(
+    device: Device, cells: ProgrammedCells, *, generator: torch.Generator | None = None
+) -> ProgrammedCells:
+    """Return the same programmed cells with a drift drawn anew."""
+    if device.drift is None:
+        return cells
+    return dataclasses.replace(cells, drift_state=device.drift.draw(cells.target, device.window, generator=generator))
+
+
+def conductance_at(device: Device, cells: ProgrammedCells, t: float) -> Tensor:
+    """Return the conductances [S] at `t` seconds since programming, before fresh read noise.
+
+    Drift and, where the read noise stands for device-to-device spread, its frozen deviate are applied; stuck cells
+    stay where they are. The same cells and time always give the same conductances.
+    """
+    check_nonnegative("t", t, hint="It is in seconds since programming.")
+    conductance = cells.programmed
+    if device.drift is not None and t > 0:
+        conductance = device.drift.apply(
+            conductance, target=cells.target, state=cells.drift_state, t=t, window=device.window
+        )
+    if device.read_noise is not None and cells.read_deviation is not None:
+        sigma = device.read_noise.sigma(conductance, target=cells.target, window=device.window, t=t)
+        conductance = torch.addcmul(conductance, sigma, cells.read_deviation)
+    conductance = conductance.clamp(min=0)
+    return conductance if cells.stuck is None else torch.where(cells.stuck, cells.programmed, conductance)
+
+
+def read_noise_variance(device: Device, conductance: Tensor, cells: ProgrammedCells, t: float) -> Tensor | None:
+    """Return the variance [S^2] that every read at `t` adds afresh to `conductance` [S]; None if there is none.
+
+    An open cell conducts nothing and adds no noise.
+    """
+    noise = device.read_noise
+    if noise is None or noise.draw != "read":
+        return None
+    variance = noise.sigma(conductance, target=cells.target, window=device.window, t=t).square()
+    if cells.stuck is None:
+        return variance
+    return variance.masked_fill(cells.stuck & (cells.programmed == 0), 0)
+
+
+def read_conductance(
+    device: Device, cells: ProgrammedCells, t: float, *, generator: torch.Generator | None = None
+) -> Tensor:
+    """Return what one read at `t` seconds sees of every cell [S], fresh read noise included, clamped at 0."""
+    conductance = conductance_at(device, cells, t)
+    variance = read_noise_variance(device, conductance, cells, t)
+    if variance is None or device.read_noise is None:
+        return conductance
+    deviate = device.read_noise.deviate(conductance, generator=generator)
+    return torch.addcmul(conductance, variance.sqrt(), deviate).clamp(min=0)
+
+
+def level_conductances(device: Device, levels: Tensor, *, number: int) -> Tensor:
+    """Return `g_min + levels / (number - 1) * (g_max - g_min)` [S]: evenly spaced levels over the window.
+
+    Raises
+    ------
+    ValueError
+        If the device cannot tell `number` levels apart.
+    """
+    if device.levels is not None and number > device.levels:
+        raise ValueError(f"`number` must be <= the {device.levels} levels of the device. Got {number}.")
+    return device.g_min + levels * (device.window.span / (number - 1))
+
+
+def snap_to_levels(device: Device, target: Tensor) -> Tensor:
+    """Return the nearest level of the device to each `target` [S]; the gradient passes straight through."""
+    if device.levels is None:
+        return target.clamp(device.g_min, device.g_max)
+    step = device.window.span / (device.levels - 1)
+    nearest = device.g_min + ((target - device.g_min) / step).round().clamp(0, device.levels - 1) * step
+    return target + (nearest - target).detach()
+
+
+def _check_target(target: Tensor) -> None:
+    if not target.is_floating_point():
+        raise TypeError(f"`target` must be a floating-point tensor of siemens. Got {target.dtype}.")
+    if target.numel() == 0:
+        return
+    low, high = (float(bound) for bound in target.detach().aminmax())
+    if not (low >= 0 and math.isfinite(high)):
+        raise ValueError(f"`target` must hold finite conductances >= 0. Got values from {low} to {high}.")

@@ -1,0 +1,31 @@
+"""Random draws that follow one generator, wherever the tensors live."""
+
+import torch
+from torch import Tensor
+
+
+def standard_normal(like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Return independent standard normals with the shape, dtype and device of `like`.
+
+    They are drawn where the generator lives and then moved, so a chip drawn with a CPU generator is the same chip on
+    every device.
+    """
+    device = like.device if generator is None else generator.device
+    return torch.randn(like.shape, dtype=like.dtype, device=device, generator=generator).to(like.device)
+
+
+def standard_uniform(like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
+    """Return independent uniforms in [0, 1) with the shape, dtype and device of `like`; see `standard_normal`."""
+    device = like.device if generator is None else generator.device
+    return torch.rand(like.shape, dtype=like.dtype, device=device, generator=generator).to(like.device)
+
+
+def spawn_generators(number: int, *, device: torch.device, generator: torch.Generator | None) -> list[torch.Generator]:
+    """Return `number` independent generators seeded from `generator`.
+
+    What one of them is asked for never moves the others: a chip keeps its faults when its programming error is
+    switched off. Without a generator, torch's default stream gives the seeds and the new ones live on `device`.
+    """
+    home = device if generator is None else generator.device
+    seeds = torch.randint(2**62, (number,), generator=generator, device=generator.device if generator else "cpu")
+    return [torch.Generator(device=home).manual_seed(seed) for seed in seeds.tolist()]
