@@ -148,7 +148,9 @@ class CrossbarArray(nn.Module):
         self._shape = {key: tuple(value) if isinstance(value, list) else value for key, value in shape.items()}
 
     def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
-        """Give every stored buffer a place of its shape first; a chip in the checkpoint replaces the one held here."""
+        """Take over the chip of a checkpoint, whatever this one holds; one without a chip leaves it as it is."""
+        if prefix + "_extra_state" not in state_dict:
+            return
         anchor = self.code_variance
         for name in self._buffers:
             if name in self._non_persistent_buffers_set:
