@@ -1,1 +1,37 @@
-"""The emulator."""
+"""The emulator, and the names that users need: `import crossbar as xb`."""
+
+try:
+    import devices as devices
+    from devices import Device as Device
+    from devices import Wires as Wires
+    from mapping import MappingConfig as MappingConfig
+    from mapping import Placement as Placement
+    from mapping import map_weight as map_weight
+except ImportError as error:
+    raise ImportError(
+        "aimc-crossbar needs its own packages `devices` and `mapping`, but another package of that name comes first on "
+        "sys.path. Run from another folder, or install aimc-crossbar into an environment of its own."
+    ) from error
+
+from crossbar.array import CrossbarArray as CrossbarArray
+from crossbar.array import Plan as Plan
+from crossbar.config import CrossbarConfig as CrossbarConfig
+from crossbar.conversion import DigitalLayerWarning as DigitalLayerWarning
+from crossbar.conversion import analog_layers as analog_layers
+from crossbar.conversion import convert_to_analog as convert_to_analog
+from crossbar.conversion import convert_to_digital as convert_to_digital
+from crossbar.conversion import named_analog_layers as named_analog_layers
+from crossbar.converters import ADC as ADC
+from crossbar.converters import InputConfig as InputConfig
+from crossbar.converters import lossless_bits as lossless_bits
+from crossbar.layers import ANALOG_LAYERS as ANALOG_LAYERS
+from crossbar.layers import AbstractAnalogLayer as AbstractAnalogLayer
+from crossbar.layers import AnalogConv1d as AnalogConv1d
+from crossbar.layers import AnalogConv2d as AnalogConv2d
+from crossbar.layers import AnalogConv3d as AnalogConv3d
+from crossbar.layers import AnalogLinear as AnalogLinear
+from crossbar.lifecycle import drift_analog_weights as drift_analog_weights
+from crossbar.lifecycle import program_analog_weights as program_analog_weights
+from crossbar.parasitics import transfer_matrix as transfer_matrix
+from crossbar.serialization import config_from_json as config_from_json
+from crossbar.serialization import config_to_json as config_to_json

@@ -1,0 +1,166 @@
+"""The programmed arrays of one layer, as a module whose whole state is buffers."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from crossbar.array.collapse import baseline_weight, effective_variance, effective_weight
+from crossbar.array.plan import Plan, choose_plan
+from crossbar.array.programming import program_placement, read_state
+from crossbar.array.tiled_read import adc_steps, read_tiles
+from crossbar.array.training import code_variance
+from crossbar.config import CrossbarConfig
+from crossbar.converters import CodeRange, code_range
+from crossbar.serialization import config_to_json, tensor_to_text, text_to_tensor
+from devices import ProgrammedCells, redraw_drift
+from mapping import Placement, map_weight
+
+_PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
+_CELLS = tuple(f.name for f in fields(ProgrammedCells) if f.name != "target")
+_READ = ("effective_weight", "effective_variance", "transfer", "variance", "steps", "baseline")
+
+
+class CrossbarArray(nn.Module):
+    """The arrays that hold one weight matrix: placement, cells, clock, and what a read needs of them.
+
+    Everything is a buffer: absent (None) until `program` is called, then saved, moved, copied and broadcast with the
+    model. What changes only with the cells or the clock (wires included) is computed then, never per input.
+
+    Parameters
+    ----------
+    config
+        Technology of the arrays.
+    groups
+        Independent blocks of the weight matrix.
+    """
+
+    def __init__(self, config: CrossbarConfig, *, groups: int = 1) -> None:
+        super().__init__()
+        self.config = config
+        self.groups = groups
+        self.plan: Plan = choose_plan(config)
+        self._shape: dict[str, Any] = {}
+        for name in (*_PLACEMENT, "target", *_CELLS, *_READ, "time", "input_range"):
+            self.register_buffer(name, None)
+        if config.inputs.maximum is not None:
+            self.input_range = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
+        self.register_buffer("code_variance", code_variance(config), persistent=False)
+
+    @property
+    def programmed_yet(self) -> bool:
+        """Whether the arrays hold a chip."""
+        return self.programmed is not None
+
+    def require_programmed(self) -> None:
+        """Raise unless the arrays hold a chip."""
+        if self.programmed is None:
+            raise RuntimeError(
+                "This layer's crossbars are not programmed. Call `crossbar.program_analog_weights(model)` before reading "
+                "in eval mode."
+            )
+
+    @property
+    def placement(self) -> Placement:
+        """Where the weights live."""
+        self.require_programmed()
+        return Placement(**{name: getattr(self, name) for name in _PLACEMENT}, **self._shape)
+
+    @property
+    def cells(self) -> ProgrammedCells:
+        """Every cell with its own draws, (tiles, rows, cols)."""
+        self.require_programmed()
+        return ProgrammedCells(target=self.target, **{name: getattr(self, name) for name in _CELLS})
+
+    @torch.no_grad()
+    def program(self, weight: Tensor, *, generator: torch.Generator | None = None) -> None:
+        """Map ideal weights (inputs per group, outputs) and program a fresh chip with them; the clock starts at 0."""
+        self.hold(map_weight(weight, self.config.mapping, groups=self.groups), generator=generator)
+
+    @torch.no_grad()
+    def hold(self, placement: Placement, *, generator: torch.Generator | None = None) -> None:
+        """Program a fresh chip with a placement made elsewhere, e.g. a squeezed one."""
+        for name, tensor in placement.tensors().items():
+            setattr(self, name, tensor)
+        self._shape = {f.name: getattr(placement, f.name) for f in fields(placement) if f.name not in _PLACEMENT}
+        cells = program_placement(placement, self.config.device, generator=generator)
+        for f in fields(cells):
+            setattr(self, f.name, getattr(cells, f.name))
+        self.set_time(0.0)
+
+    @torch.no_grad()
+    def drift(self, t: float, *, generator: torch.Generator | None = None) -> None:
+        """Move the clock to `t` seconds since programming; a generator draws the drift of the cells anew."""
+        if generator is not None:
+            self.drift_state = redraw_drift(self.config.device, self.cells, generator=generator).drift_state
+        self.set_time(t)
+
+    @torch.no_grad()
+    def set_time(self, t: float) -> None:
+        """Compute what reads at time `t` need: the transfer matrices, collapsed to one weight where the plan is."""
+        placement, device = self.placement, self.config.device
+        transfer, variance = read_state(placement, device, self.config.wires, self.cells, t)
+        baseline = baseline_weight(placement, device)
+        self.time = torch.tensor(t, dtype=torch.float64, device=transfer.device)
+        if self.plan.kind == "collapsed":
+            self.effective_weight = effective_weight(placement, device, transfer, baseline).t().contiguous()
+            collapsed = None if variance is None else effective_variance(placement, device, variance)
+            self.effective_variance = None if collapsed is None else collapsed.t().contiguous()
+            return
+        self.transfer, self.variance, self.baseline = transfer, variance, baseline
+        self.steps = adc_steps(placement, self.config, transfer)
+
+    def code_range(self, x: Tensor, *, vector_dimensions: int) -> CodeRange:
+        """Return the range of input codes for `x`."""
+        return code_range(
+            x, self.config.inputs, vector_dimensions=vector_dimensions, static_range=self.input_range
+        )
+
+    def read(self, codes: Tensor) -> Tensor:
+        """Read all tiles by the tiled plan: (vectors, inputs) -> (vectors, outputs)."""
+        return read_tiles(
+            codes,
+            self.placement,
+            self.config,
+            transfer=self.transfer,
+            variance=self.variance,
+            steps=self.steps,
+            baseline=self.baseline,
+        )
+
+    def get_extra_state(self) -> Tensor:
+        """Return config and placement numbers as JSON in a uint8 tensor."""
+        return text_to_tensor(json.dumps({"config": config_to_json(self.config), "placement": self._shape}))
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take over the placement numbers of a checkpoint; its config must be this layer's."""
+        data = json.loads(tensor_to_text(state))
+        if data["config"] != config_to_json(self.config):
+            raise RuntimeError(
+                "The checkpoint was made with another CrossbarConfig than this layer has. Convert the model with the "
+                f"checkpoint's config, or load the digital weights only. Checkpoint: {data['config']}. "
+                f"Layer: {config_to_json(self.config)}."
+            )
+        shape = data["placement"]
+        self._shape = {key: tuple(value) if isinstance(value, list) else value for key, value in shape.items()}
+
+    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Take over the chip of a checkpoint, whatever this one holds; one without a chip leaves it as it is."""
+        if prefix + "_extra_state" not in state_dict:
+            return
+        anchor = self.code_variance
+        for name in self._buffers:
+            if name in self._non_persistent_buffers_set:
+                continue
+            stored = state_dict.get(prefix + name)
+            setattr(self, name, None if stored is None else torch.empty_like(stored, device=anchor.device))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)  # type: ignore[no-untyped-call]
+
+    def extra_repr(self) -> str:
+        """Describe the arrays in a model's printout."""
+        mapping = self.config.mapping
+        chip = f"{self.levels.shape[0]} tiles, t={float(self.time):g} s" if self.programmed_yet else "not programmed"
+        return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}"

@@ -1,0 +1,76 @@
+"""From a placement to programmed cells, and from cells to the transfer matrices of their arrays."""
+
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+
+from crossbar.parasitics import transfer_matrix
+from devices import Device, ProgrammedCells, Wires, conductance_at, program_cells, read_noise_variance
+from mapping import Placement, cell_index, gather_cells
+
+
+def level_step(placement: Placement, device: Device) -> Tensor:
+    """Return the conductance of one level in each column [S], float32, (tiles, cols); 0 where there is no column."""
+    top_level = (2**placement.column_bits - 1).to(torch.float32)
+    return torch.where(top_level > 0, (device.g_max - device.g_min) / top_level, 0)
+
+
+def target_conductance(placement: Placement, device: Device) -> Tensor:
+    """Return the conductance each cell should have [S], (tiles, rows, cols); 0 where there is no cell."""
+    target = device.g_min + placement.levels * level_step(placement, device)[:, None, :]
+    return torch.where(placement.used, target.clamp(max=device.g_max), 0)
+
+
+def program_placement(
+    placement: Placement, device: Device, *, generator: torch.Generator | None = None
+) -> ProgrammedCells:
+    """Program every cell of a placement.
+
+    Errors are drawn over the matrix of each plane, before it is cut into tiles, so that the same generator gives the
+    same chip for any array size.
+
+    Returns
+    -------
+    ProgrammedCells
+        In tile layout, (tiles, rows, cols); 0 where there is no cell.
+    """
+    target = _plane_matrices(placement, target_conductance(placement, device), device.g_min)
+    cells = program_cells(device, target, generator=generator)
+    tiles = {f.name: getattr(cells, f.name) for f in fields(cells)}
+    return ProgrammedCells(
+        **{
+            name: None if matrices is None else gather_cells(placement, matrices).masked_fill(~placement.used, 0)
+            for name, matrices in tiles.items()
+        }
+    )
+
+
+def read_state(
+    placement: Placement, device: Device, wires: Wires, cells: ProgrammedCells, t: float
+) -> tuple[Tensor, Tensor | None]:
+    """Return what a read at time `t` sees.
+
+    Returns
+    -------
+    tuple
+        Transfer matrices [S], (tiles, rows, cols), exact for the wires; and the variance that fresh read noise adds to
+        their entries [S^2], or None. Under wires a deviation of a cell reaches the output attenuated twice, by the
+        share of the drive that the cell sees and by the share of its current that arrives: together T/G.
+    """
+    conductance = torch.where(placement.used, conductance_at(device, cells, t), 0)
+    transfer = conductance if wires.ideal else transfer_matrix(conductance, wires)
+    variance = read_noise_variance(device, conductance, cells, t)
+    if variance is None:
+        return transfer, None
+    attenuation = torch.where(conductance > 0, transfer / conductance, 0)
+    return transfer, variance * attenuation**2
+
+
+def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor:
+    """Lay cell values out by plane, (planes, inputs_per_group, outputs); positions without a cell hold `fill`."""
+    size = placement.inputs_per_group * placement.outputs
+    matrices = values.new_full((placement.planes * size,), fill)
+    index = cell_index(placement, slice(None)) + (placement.column_plane.to(torch.int64) * size)[:, None, :]
+    matrices[index[placement.used]] = values[placement.used]
+    return matrices.view(placement.planes, placement.inputs_per_group, placement.outputs)

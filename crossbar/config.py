@@ -1,0 +1,54 @@
+"""Everything that turns a digital layer into an analog one."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import devices
+from crossbar.converters import ADC, InputConfig
+from devices import Device, Wires
+from devices.validation import check_choice, check_integer
+from mapping import MappingConfig
+
+
+@dataclass(frozen=True, kw_only=True)
+class CrossbarConfig:
+    """One crossbar technology: cells, wires, mapping and converters."""
+
+    device: Device = field(default_factory=lambda: devices.Ideal)
+    """The cell: conductance window, programming error, read noise, drift."""
+    wires: Wires = field(default_factory=Wires)
+    """Resistances of the lines [ohm]."""
+    mapping: MappingConfig = field(default_factory=MappingConfig)
+    """How weights become cells."""
+    inputs: InputConfig = field(default_factory=InputConfig)
+    """How inputs become pulses."""
+    adc: ADC | None = None
+    """How currents become codes; None reads them exactly."""
+    plan: Literal["auto", "collapsed", "tiled"] = "auto"
+    """Read every layer as one effective weight (collapsed), or tile by tile and cycle by cycle (tiled); auto takes the
+    first wherever it gives the same numbers."""
+    chunk: int = 64
+    """Input vectors that the tiled plan holds at a time; more need more memory and leave the cache."""
+
+    def __post_init__(self) -> None:
+        """Refuse combinations that cannot be."""
+        for name, kind in _MEMBERS.items():
+            if not isinstance(getattr(self, name), kind):
+                raise TypeError(f"`{name}` must be {kind.__name__}. Got {getattr(self, name)!r}.")
+        if self.adc is not None and not isinstance(self.adc, ADC):
+            raise TypeError(f"`adc` must be ADC or None. Got {self.adc!r}.")
+        check_choice("plan", self.plan, ("auto", "collapsed", "tiled"))
+        check_integer("chunk", self.chunk, at_least=1)
+        levels = self.device.levels
+        if levels is not None and 2**self.mapping.cell_bits > levels:
+            raise ValueError(
+                f"`mapping.cell_bits` must fit the {levels} levels of the device. Got {self.mapping.cell_bits}, "
+                f"which needs {2**self.mapping.cell_bits} levels. Use fewer bits per cell."
+            )
+        if self.plan == "collapsed" and self.adc is not None:
+            raise ValueError("`plan='collapsed'` cannot convert every read. Use adc=None, or plan='tiled' or 'auto'.")
+        if self.adc is not None and self.inputs.bits is None:
+            raise ValueError("`adc` needs input codes. Got inputs.bits=None. Give the inputs a number of bits.")
+
+
+_MEMBERS = {"device": Device, "wires": Wires, "mapping": MappingConfig, "inputs": InputConfig}

@@ -1,0 +1,164 @@
+"""Digital-to-analog conversion: real inputs to integer codes, and codes to the pulses that drive word lines."""
+
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor
+
+from devices.validation import check_choice, check_integer, check_positive
+
+
+@dataclass(frozen=True, kw_only=True)
+class InputConfig:
+    """How the inputs of a layer become voltage pulses."""
+
+    bits: int | None = 8
+    """Bits of an input code, the sign included where inputs are negative; None drives real values unquantised."""
+    dac_bits: int | None = None
+    """Bits of one pulse: fewer than `bits` reads the array several times (1: bit-serial). None: all bits at once."""
+    read_voltage: float = 0.2
+    """Voltage of the largest pulse [V]."""
+    range: Literal["vector", "batch", "static"] = "vector"
+    """What the largest code stands for: the largest |input| of each vector (an image, for a convolution), of the batch,
+    or a fixed number."""
+    maximum: float | None = None
+    """The fixed number of a static range, in units of the input; None: set by calibration."""
+    negative: Literal["two_phase", "bipolar"] = "two_phase"
+    """Negative inputs are read in a second phase and subtracted, or driven as negative voltages in the same one."""
+
+    def __post_init__(self) -> None:
+        """Refuse converters that cannot be."""
+        if self.bits is not None:
+            check_integer("bits", self.bits, at_least=2, at_most=16, hint="Use None for unquantised inputs.")
+        if self.dac_bits is not None:
+            check_integer("dac_bits", self.dac_bits, at_least=1)
+            if self.bits is None or self.dac_bits > self.bits:
+                raise ValueError(f"`dac_bits` must be <= `bits`. Got dac_bits={self.dac_bits}, bits={self.bits}.")
+        check_positive("read_voltage", self.read_voltage)
+        check_choice("range", self.range, ("vector", "batch", "static"))
+        check_choice("negative", self.negative, ("two_phase", "bipolar"))
+        if self.maximum is not None:
+            check_positive("maximum", self.maximum)
+            if self.range != "static":
+                raise ValueError(f"`maximum` needs range='static'. Got range={self.range!r}.")
+
+    @property
+    def pulse_bits(self) -> int | None:
+        """Bits of one pulse; None for unquantised inputs."""
+        return self.dac_bits or self.bits
+
+    def cycles(self, extra_bits: int = 0) -> int:
+        """Return how many pulses carry an input code that is shifted by up to `extra_bits`."""
+        if self.bits is None or self.pulse_bits is None:
+            return 1
+        if self.pulse_bits == self.bits:
+            return 1
+        return -(-(self.bits + extra_bits) // self.pulse_bits)
+
+
+class CodeRange(NamedTuple):
+    """What input codes mean, each broadcastable to the inputs (batch, ...)."""
+
+    scale: Tensor
+    """Input value of one code unit."""
+    highest: Tensor
+    """Largest code."""
+    lowest: Tensor
+    """Smallest code: 0 where a range holds no negative input, so that a code spends all its bits on the magnitude."""
+
+
+def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static_range: Tensor | None) -> CodeRange:
+    """Find the range of a batch of inputs.
+
+    Parameters
+    ----------
+    x
+        Inputs; the last `vector_dimensions` dimensions are one vector.
+    config
+        Bits and range.
+    vector_dimensions
+        1 for a linear layer, 3 for a two-dimensional convolution.
+    static_range
+        Smallest and largest input of a static range, (2,).
+
+    Raises
+    ------
+    RuntimeError
+        If the range is static and neither given nor calibrated.
+    """
+    if config.range == "static":
+        if static_range is None:
+            raise RuntimeError(
+                "The static input range is not set. Call `calibration.calibrate_input_ranges(model, batches)`, "
+                "or give `InputConfig(range='static', maximum=...)`."
+            )
+        lowest, highest = static_range[0], static_range[1]
+    elif config.range == "batch" or x.ndim <= vector_dimensions:
+        lowest, highest = torch.aminmax(x.detach())
+    else:
+        lowest, highest = torch.aminmax(x.detach().flatten(-vector_dimensions), dim=-1)
+        lowest, highest = (bound.view(*bound.shape, *(1,) * vector_dimensions) for bound in (lowest, highest))
+    if config.bits is None:
+        return CodeRange(torch.ones_like(highest), highest, lowest)
+    signed = lowest < 0
+    levels = torch.where(signed, 2.0 ** (config.bits - 1) - 1, 2.0**config.bits - 1).to(x.dtype)
+    scale = torch.maximum(highest, -lowest) / levels
+    scale = torch.where(scale == 0, torch.ones_like(scale), scale)
+    return CodeRange(scale, levels, torch.where(signed, -levels, torch.zeros_like(levels)))
+
+
+def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
+    """Return integer input codes as floating point, of the shape of `x`, with a straight-through gradient.
+
+    Inputs beyond a static range clip to it; a dynamic range holds every input.
+    """
+    if config.bits is None:
+        return x
+    units = x / codes.scale
+    units = units + (units.round() - units).detach() if units.requires_grad else units.round_()
+    if config.range == "static":
+        units = torch.minimum(torch.maximum(units, codes.lowest), codes.highest)
+    return units
+
+
+def pulses(codes: Tensor, config: InputConfig, extra_bits: int = 0) -> Tensor:
+    """Split non-negative codes into the pulses of successive cycles, least significant first.
+
+    Parameters
+    ----------
+    codes
+        Non-negative integers as floating point, any shape `(...)`.
+    config
+        Bits per pulse.
+    extra_bits
+        Bits that the codes may exceed `config.bits` by, because rows are shifted.
+
+    Returns
+    -------
+    Tensor
+        `(cycles, ...)`; `sum_c 2^(c * pulse_bits) * pulses[c] == codes`.
+    """
+    cycles = config.cycles(extra_bits)
+    if cycles == 1:
+        return codes[None]
+    base = 2.0 ** (config.pulse_bits or 1)
+    digits, rest = [], codes
+    for _ in range(cycles):
+        higher = torch.floor(rest / base)
+        digits.append(rest - higher * base)
+        rest = higher
+    return torch.stack(digits)
+
+
+def pulse_power(codes: Tensor, config: InputConfig) -> Tensor:
+    """Return what multiplies a cell's read-noise variance: the sum over cycles of the squared weight of its pulse.
+
+    Read noise is fresh in every cycle, so bits read apart add their variances: `sum_c (2^(c pulse_bits) digit_c)^2`,
+    and the square of the code where all bits are read at once.
+    """
+    if config.cycles() == 1:
+        return codes * codes
+    digits = pulses(codes.abs(), config)
+    weight = 4.0 ** (torch.arange(len(digits), device=codes.device, dtype=codes.dtype) * (config.pulse_bits or 1))
+    return torch.einsum("c...,c->...", digits * digits, weight)

@@ -1,0 +1,32 @@
+"""Images with labels, and how many of them a model gets right."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Split(NamedTuple):
+    """Images and their classes."""
+
+    images: Tensor
+    """Network inputs, float32, (images, channels, height, width)."""
+    labels: Tensor
+    """Classes, int64, (images,)."""
+
+    def first(self, number: int) -> "Split":
+        """Return the first `number` images."""
+        return Split(self.images[:number], self.labels[:number])
+
+    def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+        """Yield (images, labels) of at most `size` images."""
+        yield from zip(self.images.split(size), self.labels.split(size), strict=True)
+
+
+@torch.no_grad()
+def accuracy(model: nn.Module, data: Split, *, batch: int = 250) -> float:
+    """Return the share of images that the model, put into eval mode, classifies correctly."""
+    model.eval()
+    correct = sum(int((model(images).argmax(1) == labels).sum()) for images, labels in data.batches(batch))
+    return correct / len(data.labels)

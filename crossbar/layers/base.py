@@ -1,0 +1,108 @@
+"""What every analog layer shares: ideal weights, programmed arrays, and the way a read goes."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar, Self
+
+import torch
+from torch import Tensor, nn
+
+from crossbar.array import CrossbarArray, Plan
+from crossbar.array.training import training_weight
+from crossbar.config import CrossbarConfig
+from crossbar.converters import pulse_power, quantize_inputs
+
+
+class AbstractAnalogLayer(nn.Module, ABC):
+    """A layer whose weights live on crossbars.
+
+    `weight` and `bias` are the ideal, trainable parameters, named as in the digital layer; the bias stays digital. The
+    submodule `array` holds the programmed chip. In `eval()` mode the chip is read; in `train()` mode the ideal weights are
+    quantised and given fresh device noise, with straight-through gradients (noise-aware training).
+
+    A new layer gives the linear map and its weight as a matrix, and for tiled reads the input vectors of that matrix.
+    """
+
+    digital_class: ClassVar[type[nn.Module]]
+    """The layer of `torch.nn` that this one replaces."""
+    vector_dimensions: ClassVar[int]
+    """Trailing dimensions of the input that share one dynamic input range."""
+
+    weight: nn.Parameter
+    bias: nn.Parameter | None
+    array: CrossbarArray
+
+    @classmethod
+    @abstractmethod
+    def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> Self:
+        """Return an analog layer with the parameters of `module`, shared with it and not yet programmed."""
+
+    @abstractmethod
+    def to_digital(self) -> nn.Module:
+        """Return the digital layer with the ideal weights, shared with this one."""
+
+    @abstractmethod
+    def weight_matrix(self) -> Tensor:
+        """Return the ideal weights as rows of inputs and columns of outputs, (inputs per group, outputs)."""
+
+    @abstractmethod
+    def linear_map(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Apply the layer without bias; `weight` has the shape of the parameter."""
+
+    @abstractmethod
+    def input_vectors(self, codes: Tensor) -> Tensor:
+        """Return the vectors that drive the word lines, (vectors, inputs), of a batch of inputs."""
+
+    @abstractmethod
+    def assemble(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Give outputs (vectors, outputs) the shape of the layer's output for the input `x`."""
+
+    @abstractmethod
+    def bias_view(self) -> Tensor | None:
+        """Return the bias, broadcastable to the output."""
+
+    @property
+    def plan(self) -> Plan:
+        """How this layer is read, and why."""
+        return self.array.plan
+
+    def program(self, *, generator: torch.Generator | None = None) -> None:
+        """Program a fresh chip from the ideal weights."""
+        self.array.program(self.weight_matrix(), generator=generator)
+
+    def drift(self, t: float, *, generator: torch.Generator | None = None) -> None:
+        """Move the chip's clock to `t` seconds since programming."""
+        self.array.drift(t, generator=generator)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Read the chip (eval) or the noisy ideal weights (train)."""
+        self.check_input(x)
+        if not self.training:
+            self.array.require_programmed()
+        codes = self.array.code_range(x, vector_dimensions=self.vector_dimensions)
+        units = quantize_inputs(x, codes, self.array.config.inputs)
+        if self.training:
+            matrix = training_weight(self.weight_matrix(), self.array.config, self.array.code_variance)
+            outputs = self.linear_map(units, self.shape_weight(matrix.t()))
+        elif self.plan.kind == "collapsed":
+            outputs = self._read_collapsed(units)
+        else:
+            outputs = self.assemble(self.array.read(self.input_vectors(units)), x)
+        bias = self.bias_view()
+        return outputs * codes.scale if bias is None else torch.addcmul(bias, outputs, codes.scale)
+
+    def shape_weight(self, matrix: Tensor) -> Tensor:
+        """Give a matrix (outputs, inputs per group) the shape of the weight."""
+        return matrix.reshape(self.weight.shape)
+
+    @abstractmethod
+    def check_input(self, x: Tensor) -> None:
+        """Raise unless `x` has the size that the layer expects."""
+
+    def _read_collapsed(self, units: Tensor) -> Tensor:
+        """Read one effective weight, and the output-referred variance of fresh read noise."""
+        outputs = self.linear_map(units, self.shape_weight(self.array.effective_weight))
+        if self.array.effective_variance is None:
+            return outputs
+        power = pulse_power(units.detach(), self.array.config.inputs)
+        variance = self.linear_map(power, self.shape_weight(self.array.effective_variance))
+        return outputs + torch.sqrt(variance.clamp(min=0)) * torch.randn_like(outputs)

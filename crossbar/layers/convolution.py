@@ -1,0 +1,114 @@
+"""What convolutions of one, two and three dimensions share."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Self, cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from crossbar.array import CrossbarArray
+from crossbar.config import CrossbarConfig
+from crossbar.layers.base import AbstractAnalogLayer
+from crossbar.layers.patches import patches
+
+
+class AbstractAnalogConvolution(AbstractAnalogLayer):
+    """A convolution on crossbars: word lines are the values of a patch (channel by channel), bit lines output channels.
+
+    Every output position is one read of the same arrays; groups are independent blocks of arrays. A member names its
+    `torch.nn` class, its number of spatial dimensions and its functional form.
+    """
+
+    def __init__(self, module: nn.modules.conv._ConvNd, config: CrossbarConfig) -> None:
+        super().__init__()
+        self.weight = module.weight
+        self.bias = module.bias
+        self.stride, self.dilation, self.groups = module.stride, module.dilation, module.groups
+        self.padding, self.padding_mode = module.padding, module.padding_mode
+        self.kernel_size, self.out_channels, self.in_channels = module.kernel_size, module.out_channels, module.in_channels
+        self.array = CrossbarArray(config, groups=module.groups)
+
+    @staticmethod
+    @abstractmethod
+    def convolve() -> Callable[..., Tensor]:
+        """Return the function of `torch.nn.functional`."""
+
+    @classmethod
+    def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> Self:
+        """Return an analog layer with the parameters and geometry of a convolution."""
+        if not isinstance(module, cls.digital_class):
+            raise TypeError(f"`module` must be nn.{cls.digital_class.__name__}. Got {type(module).__name__}.")
+        return cls(cast(nn.modules.conv._ConvNd, module), config)
+
+    def to_digital(self) -> nn.Module:
+        """Return a digital convolution with the ideal weights."""
+        settings: dict[str, Any] = {
+            name: getattr(self, name)
+            for name in ("in_channels", "out_channels", "kernel_size", "stride", "padding", "dilation", "groups")
+        }
+        module = self.digital_class(
+            **settings, bias=self.bias is not None, padding_mode=self.padding_mode, device="meta"
+        )
+        module.weight, module.bias = self.weight, self.bias
+        return module
+
+    def weight_matrix(self) -> Tensor:
+        """Return the ideal weights, (channels of a group x kernel, out_channels)."""
+        return self.weight.flatten(1).t()
+
+    def linear_map(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Convolve with `weight`, without bias."""
+        x, padding = self._padded(x)
+        return self.convolve()(x, weight, None, self.stride, padding, self.dilation, self.groups)
+
+    def input_vectors(self, codes: Tensor) -> Tensor:
+        """Return the patches, (batch x positions, in_channels x kernel)."""
+        return patches(self._fully_padded(codes), self.kernel_size, self.stride, self.dilation).flatten(0, -2)
+
+    def assemble(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Put output positions back into an image, (batch, out_channels, ...)."""
+        batch = x.shape[0] if x.ndim == self.vector_dimensions + 1 else 1
+        sizes = self._output_sizes(x)
+        image = outputs.view(batch, *sizes, self.out_channels).movedim(-1, 1)
+        return image if x.ndim == self.vector_dimensions + 1 else image[0]
+
+    def bias_view(self) -> Tensor | None:
+        """Return the bias, (out_channels, 1, ...)."""
+        return None if self.bias is None else self.bias.view(-1, *(1,) * len(self.kernel_size))
+
+    def check_input(self, x: Tensor) -> None:
+        """Raise unless `x` is (batch, in_channels, ...) or (in_channels, ...)."""
+        spatial = len(self.kernel_size)
+        if x.ndim not in (spatial + 1, spatial + 2) or x.shape[-spatial - 1] != self.in_channels:
+            raise ValueError(
+                f"`x` must be (batch, {self.in_channels}, {spatial} spatial sizes). Got shape {tuple(x.shape)}."
+            )
+
+    def extra_repr(self) -> str:
+        """Describe the layer in a model's printout."""
+        text = f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+        return text + (f", groups={self.groups}" if self.groups > 1 else "")
+
+    def _padded(self, x: Tensor) -> tuple[Tensor, Any]:
+        """Return the input and the padding left to the convolution, which pads zeros without a copy."""
+        if self.padding_mode == "zeros":
+            return x, self.padding
+        return self._fully_padded(x), 0
+
+    def _fully_padded(self, x: Tensor) -> Tensor:
+        mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
+        amounts = [amount for pair in reversed(self._padding_pairs()) for amount in pair]
+        return F.pad(x, amounts, mode=mode) if any(amounts) else x
+
+    def _padding_pairs(self) -> list[tuple[int, int]]:
+        """Return the padding before and after each spatial dimension."""
+        if isinstance(self.padding, str):
+            total = [d * (k - 1) if self.padding == "same" else 0 for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            return [(amount // 2, amount - amount // 2) for amount in total]
+        return [(amount, amount) for amount in self.padding]
+
+    def _output_sizes(self, x: Tensor) -> list[int]:
+        sizes = x.shape[-len(self.kernel_size) :]
+        geometry = zip(sizes, self._padding_pairs(), self.kernel_size, self.stride, self.dilation, strict=True)
+        return [(n + sum(pad) - d * (k - 1) - 1) // s + 1 for n, pad, k, s, d in geometry]

@@ -1,0 +1,86 @@
+"""Configs to JSON and back, from a fixed list of classes."""
+
+import functools
+import json
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+import devices
+import mapping
+from crossbar.config import CrossbarConfig
+from crossbar.converters import ADC, InputConfig
+
+_VERSION = 1
+
+
+def config_to_json(config: CrossbarConfig) -> str:
+    """Return a config as JSON text, every dataclass as `{"_type": name, field: value, ...}` and the format's version."""
+    return json.dumps({"_version": _VERSION, **_encode(config)}, sort_keys=True)
+
+
+def config_from_json(text: str) -> CrossbarConfig:
+    """Rebuild a config from `config_to_json`.
+
+    Raises
+    ------
+    ValueError
+        If the text is not such JSON, names a class that is not a config, or was written by a newer version.
+    """
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"The config is not valid JSON: {error}. The checkpoint is damaged.") from error
+    version = data.pop("_version", None) if isinstance(data, dict) else None
+    if version != _VERSION:
+        raise ValueError(f"The config has format version {version!r}; this library reads {_VERSION}. Update it.")
+    config = _decode(data)
+    if not isinstance(config, CrossbarConfig):
+        raise ValueError(f"The config must be a CrossbarConfig. Got {type(config).__name__}.")
+    return config
+
+
+def text_to_tensor(text: str) -> Tensor:
+    """Return text as a uint8 tensor, which any checkpoint format stores and no loader executes."""
+    return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)
+
+
+def tensor_to_text(tensor: Tensor) -> str:
+    """Return the text of `text_to_tensor`."""
+    return bytes(tensor.cpu().numpy()).decode()
+
+
+@functools.cache
+def _known_classes() -> dict[str, type]:
+    """Return the config classes by name: those exported by the packages below, and the crossbar's own."""
+    exported = [*vars(devices).values(), *vars(mapping).values(), CrossbarConfig, InputConfig, ADC]
+    return {cls.__name__: cls for cls in exported if isinstance(cls, type) and is_dataclass(cls)}
+
+
+def _encode(value: Any) -> Any:
+    if is_dataclass(value) and not isinstance(value, type):
+        name = type(value).__name__
+        if _known_classes().get(name) is not type(value):
+            raise ValueError(f"{name} cannot be stored: export it from `devices` or `mapping`.")
+        return {"_type": name, **{f.name: _encode(getattr(value, f.name)) for f in fields(value)}}
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    return value
+
+
+def _decode(data: Any) -> Any:
+    if isinstance(data, list):
+        return tuple(_decode(item) for item in data)
+    if not isinstance(data, dict):
+        return data
+    name = data.get("_type")
+    cls = _known_classes().get(name) if isinstance(name, str) else None
+    if cls is None:
+        raise ValueError(f"The config names {name!r}, which is not a known config class. The checkpoint is not ours.")
+    known = {f.name for f in fields(cls)}
+    unknown = set(data) - known - {"_type"}
+    if unknown:
+        raise ValueError(f"The stored {name} has unknown fields {sorted(unknown)}; it may come from a newer version.")
+    return cls(**{key: _decode(item) for key, item in data.items() if key != "_type"})

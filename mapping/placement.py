@@ -1,0 +1,184 @@
+"""The structure at the centre: where every bit of a weight matrix lives."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, replace
+
+import torch
+from torch import Tensor
+
+_CELLS_PER_CHUNK = 1 << 22
+
+
+@dataclass(frozen=True, kw_only=True)
+class Placement:
+    """A weight matrix as a stack of equal-sized tiles of cells.
+
+    `output[o] = scale[o] * (sum over the columns that feed o of significance * ((input << row_shift) @ levels)
+    + digital_offset * sum of the inputs)` in exact integer arithmetic, over every tile. Encodings, slicings, squeezed and
+    reordered arrays are all different placements of this one form.
+
+    The stack is cropped to the largest used part: cells beyond it do not exist. Used rows are the last ones of a tile and
+    used columns its first ones, next to the sense end and to the drivers, so a tile's circuit is that of its used part.
+    """
+
+    levels: Tensor
+    """Cell levels, unsigned integers, (tiles, rows, cols)."""
+    used: Tensor
+    """Whether a cell exists, bool, (tiles, rows, cols); an unused cell conducts nothing, a cell at level 0 has g_min."""
+    row_index: Tensor
+    """Input that drives each row, -1 for none, int32, (tiles, rows)."""
+    row_shift: Tensor
+    """Power-of-two shift of that input, int32, (tiles, rows)."""
+    column_index: Tensor
+    """Output that each column feeds, -1 for none, int32, (tiles, cols)."""
+    column_significance: Tensor
+    """Signed integer weight of each column, int32, (tiles, cols)."""
+    column_bits: Tensor
+    """Bits of the cells of each column, 0 for none; level 2^bits - 1 is g_max, int32, (tiles, cols)."""
+    column_plane: Tensor
+    """Plane of the encoding that each column stores; with input and output it names a cell for any tile size, int32."""
+    scale: Tensor
+    """Weight of one integer unit, () or (outputs,)."""
+    digital_offset: int
+    """Integer added to every weight by the periphery."""
+    inputs: int
+    """Inputs of the layer, over all groups."""
+    outputs: int
+    """Outputs of the layer, over all groups."""
+    groups: int = 1
+    """Independent blocks (groups of a convolution)."""
+    planes: int
+    """Planes of the encoding."""
+    array_shape: tuple[int, int]
+    """Word lines and bit lines of a physical array, of which the tiles show the used part."""
+
+    @property
+    def tiles(self) -> int:
+        """Number of arrays that the placement occupies."""
+        return int(self.levels.shape[0])
+
+    @property
+    def inputs_per_group(self) -> int:
+        """Inputs that an output sees."""
+        return self.inputs // self.groups
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the tensor fields by name."""
+        return {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
+
+    def to(self, device: torch.device | str) -> "Placement":
+        """Return the same placement with its tensors on `device`."""
+        return replace(self, **{name: tensor.to(device) for name, tensor in self.tensors().items()})
+
+    def significance(self) -> Tensor:
+        """Return what one level of each cell weighs, input shift included, int64, (tiles, rows, cols)."""
+        shift = torch.ones_like(self.row_shift, dtype=torch.int64) << self.row_shift
+        return shift[:, :, None] * self.column_significance[:, None, :] * self.used
+
+    def to_codes(self) -> Tensor:
+        """Return the integer matrix that the cells and the digital offset stand for, int64, (inputs_per_group, outputs)."""
+        codes = scatter_cells(self, self.levels.to(torch.int64), weight=self.column_significance)
+        return codes + self.digital_offset
+
+    def to_weight(self) -> Tensor:
+        """Return the weight matrix that the placement stands for, (inputs_per_group, outputs)."""
+        return self.to_codes().to(self.scale.dtype) * self.scale
+
+
+def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None = None, power: int = 1) -> Tensor:
+    """Sum a value per cell over the cells that join each input to each output.
+
+    Parameters
+    ----------
+    placement
+        Where the cells are.
+    values
+        One number per cell, (tiles, rows, cols); those of unused cells are ignored.
+    weight
+        Number that multiplies the values of a column, (tiles, cols). Default: 1.
+    power
+        Power of the row shift `2^shift` that multiplies a row: 1 for currents, 2 for variances.
+
+    Returns
+    -------
+    Tensor
+        (inputs_per_group, outputs), of the dtype of `values`.
+    """
+    result = values.new_zeros(placement.inputs_per_group * placement.outputs)
+    for tiles in _tile_chunks(placement):
+        part = torch.where(placement.used[tiles], values[tiles], 0)
+        if weight is not None:
+            part = part * weight[tiles, None, :].to(values.dtype)
+        if bool(placement.row_shift[tiles].any()):
+            part = part * (2 ** (power * placement.row_shift[tiles].to(torch.int64)))[:, :, None].to(values.dtype)
+        result.index_add_(0, cell_index(placement, tiles).flatten(), part.flatten())
+    return result.view(placement.inputs_per_group, placement.outputs)
+
+
+def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
+    """Fetch for every cell the entry of its plane, input and output.
+
+    Parameters
+    ----------
+    placement
+        Where the cells are.
+    matrices
+        One matrix per plane, (planes, inputs_per_group, outputs).
+
+    Returns
+    -------
+    Tensor
+        (tiles, rows, cols); unused cells hold the entry of some other cell.
+    """
+    flat = matrices.reshape(-1)
+    size = placement.inputs_per_group * placement.outputs
+    result = flat.new_empty(placement.levels.shape)
+    for tiles in _tile_chunks(placement):
+        index = cell_index(placement, tiles) + (placement.column_plane[tiles].to(torch.int64) * size)[:, None, :]
+        torch.index_select(flat, 0, index.flatten(), out=result[tiles].view(-1))
+    return result
+
+
+def cell_index(placement: Placement, tiles: slice) -> Tensor:
+    """Return the flat position of each cell's weight in (inputs_per_group, outputs), int64; unused cells give 0."""
+    row = placement.row_index[tiles].clamp(min=0).to(torch.int64) % placement.inputs_per_group
+    column = placement.column_index[tiles].clamp(min=0).to(torch.int64)
+    return (row * placement.outputs)[:, :, None] + column[:, None, :]
+
+
+def integer_product(placement: Placement, inputs: Tensor) -> Tensor:
+    """Multiply integer inputs with the cells, column by column, as the array and its periphery would.
+
+    Parameters
+    ----------
+    placement
+        Where the cells are.
+    inputs
+        Integer inputs, (..., inputs).
+
+    Returns
+    -------
+    Tensor
+        Exact integer products before `scale`, int64, (..., outputs).
+    """
+    if inputs.shape[-1] != placement.inputs:
+        raise ValueError(f"`inputs` must have {placement.inputs} entries per vector. Got shape {tuple(inputs.shape)}.")
+    vectors = inputs.reshape(-1, placement.inputs).to(torch.int64)
+    result = vectors.new_zeros(len(vectors), placement.outputs)
+    for tile in range(placement.tiles):
+        rows, columns = placement.row_index[tile].to(torch.int64), placement.column_index[tile].to(torch.int64)
+        driven = torch.where(rows >= 0, vectors[:, rows.clamp(min=0)] << placement.row_shift[tile].to(torch.int64), 0)
+        product = driven @ (placement.levels[tile].to(torch.int64) * placement.used[tile])
+        product = product * placement.column_significance[tile]
+        result.index_add_(1, columns[columns >= 0], product[:, columns >= 0])
+    grouped = vectors.reshape(len(vectors), placement.groups, -1).sum(-1)
+    offset = placement.digital_offset * grouped.repeat_interleave(placement.outputs // placement.groups, 1)
+    return (result + offset).reshape(*inputs.shape[:-1], placement.outputs)
+
+
+def _tile_chunks(placement: Placement) -> Iterator[slice]:
+    """Yield slices of tiles that bound the memory of a temporary."""
+    cells = max(1, int(placement.levels[0].numel())) if placement.tiles else 1
+    step = max(1, _CELLS_PER_CHUNK // cells)
+    for start in range(0, placement.tiles, step):
+        yield slice(start, start + step)

@@ -1,0 +1,7 @@
+"""Weight quantisers: one file each, all with the interface of `AbstractQuantizer`."""
+
+from mapping.quantizers.base import AbstractQuantizer as AbstractQuantizer
+from mapping.quantizers.base import QuantizedWeight as QuantizedWeight
+from mapping.quantizers.base import fake_quantize as fake_quantize
+from mapping.quantizers.base import quantize_weight as quantize_weight
+from mapping.quantizers.uniform import UniformQuantizer as UniformQuantizer

@@ -1,0 +1,76 @@
+"""What every weight quantiser answers."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantizedWeight:
+    """Signed integer codes and the number one code unit stands for: `weight ~ codes * scale`."""
+
+    codes: Tensor
+    """Signed integer codes, int32, (inputs, outputs)."""
+    scale: Tensor
+    """Weight of one code unit: () for one number per matrix, (outputs,) for one per output."""
+    magnitude_bits: int
+    """Bits of the largest magnitude, so that `abs(codes) < 2**magnitude_bits`."""
+
+    def dequantize(self) -> Tensor:
+        """Return the matrix that the codes stand for, (inputs, outputs)."""
+        return self.codes * self.scale
+
+
+class AbstractQuantizer(ABC):
+    """Rounds a weight matrix to signed integer codes of at most `magnitude_bits` bits.
+
+    A new quantiser is one file here, one line in `mapping/quantizers/__init__.py` and one row of the quantiser table
+    in the tests.
+    """
+
+    @property
+    @abstractmethod
+    def magnitude_bits(self) -> int:
+        """Number of bits of the largest code magnitude."""
+
+    @abstractmethod
+    def quantize(self, weight: Tensor) -> QuantizedWeight:
+        """Return the codes of `weight` (inputs, outputs)."""
+
+
+def quantize_weight(weight: Tensor, quantizer: AbstractQuantizer) -> QuantizedWeight:
+    """Quantise a weight matrix after checking that it can be mapped at all.
+
+    Parameters
+    ----------
+    weight
+        Floating-point matrix, (inputs, outputs).
+    quantizer
+        Any member of `mapping.quantizers`.
+
+    Raises
+    ------
+    ValueError
+        If `weight` is not a matrix, is empty, or holds a NaN or an infinity.
+    TypeError
+        If `weight` is not floating point.
+    """
+    if not weight.is_floating_point():
+        raise TypeError(f"`weight` must be floating point. Got {weight.dtype}. Convert it with `weight.float()`.")
+    if weight.ndim != 2 or weight.numel() == 0:
+        raise ValueError(f"`weight` must be a non-empty (inputs, outputs) matrix. Got shape {tuple(weight.shape)}.")
+    if not torch.isfinite(weight).all():
+        bad = int((~torch.isfinite(weight)).sum())
+        raise ValueError(
+            f"`weight` must be finite. Got {bad} NaN or infinite entries: check the training that made it."
+        )
+    return quantizer.quantize(weight)
+
+
+def fake_quantize(weight: Tensor, quantizer: AbstractQuantizer) -> Tensor:
+    """Quantise and dequantise `weight` (inputs, outputs) with the gradient passed straight through."""
+    with torch.no_grad():
+        rounded = quantizer.quantize(weight).dequantize().to(weight.dtype)
+    return weight + (rounded - weight).detach()

@@ -1,0 +1,97 @@
+"""Cutting planes into tiles of the size of a physical array."""
+
+import torch
+from torch import Tensor
+
+from mapping.config import MappingConfig
+from mapping.encodings import Planes
+from mapping.placement import Placement
+
+
+def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig) -> Placement:
+    """Cut the planes of one weight matrix into tiles.
+
+    Parameters
+    ----------
+    planes
+        Cell levels, plane by plane.
+    scale
+        Weight of one integer unit, () or (outputs,).
+    config
+        Array size and slicing.
+
+    Returns
+    -------
+    Placement
+        Arrays in the order of `array_columns`, and within one, row block by row block.
+    """
+    count, inputs, outputs = planes.levels.shape
+    rows = line_slots(inputs, config.rows, at_end=True).to(planes.levels.device)  # (row blocks, rows)
+    parts = []
+    for members in _members(planes, config.slicing):
+        # Slices of one output lie side by side: (outputs, members) flattened.
+        columns = line_slots(outputs * len(members), config.cols, at_end=False).to(planes.levels.device)
+        plane = torch.tensor(members, device=columns.device)[columns.clamp(min=0) % len(members)]
+        output = columns.clamp(min=0) // len(members)
+        parts.append(_cut(planes, rows, torch.where(columns >= 0, output, -1), plane))
+    tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    return Placement(
+        **tensors,
+        row_shift=torch.zeros_like(tensors["row_index"]),
+        scale=scale,
+        digital_offset=planes.digital_offset,
+        inputs=inputs,
+        outputs=outputs,
+        planes=count,
+        array_shape=(config.rows, config.cols),
+    )
+
+
+def line_slots(lines: int, capacity: int, *, at_end: bool) -> Tensor:
+    """Assign `lines` numbered lines to blocks of at most `capacity`, in order.
+
+    Returns
+    -------
+    Tensor
+        Line number at each slot, -1 for an empty slot, int64, (blocks, min(lines, capacity)). The last block may be
+        partly empty: at its beginning where `at_end`, else at its end.
+    """
+    width = min(lines, capacity)
+    blocks = -(-lines // width)
+    slots = torch.arange(blocks * width)
+    slots = torch.where(slots < lines, slots, -1).view(blocks, width)
+    if at_end:
+        slots[-1] = slots[-1].roll(blocks * width - lines)
+    return slots
+
+
+def _members(planes: Planes, slicing: str) -> list[list[int]]:
+    """Return which planes share an array."""
+    if slicing == "inter":
+        return [[plane] for plane in range(len(planes.array))]
+    arrays = sorted(set(planes.array))
+    return [[plane for plane, array in enumerate(planes.array) if array == wanted] for wanted in arrays]
+
+
+def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[str, Tensor]:
+    """Cut the planes named by `plane` and `output` (column blocks, cols) into tiles, row block by row block."""
+    row_blocks, column_blocks = len(rows), len(output)
+    levels = planes.levels[
+        plane[None, :, None, :], rows.clamp(min=0)[:, None, :, None], output.clamp(min=0)[None, :, None, :]
+    ]  # (row blocks, column blocks, rows, cols)
+    used = (rows >= 0)[:, None, :, None] & (output >= 0)[None, :, None, :]
+    significance = torch.tensor(planes.significance, device=plane.device)[plane] * (output >= 0)
+    bits = torch.tensor(planes.bits, device=plane.device)[plane] * (output >= 0)
+
+    def per_column(values: Tensor) -> Tensor:
+        return values.to(torch.int32).repeat(row_blocks, 1)
+
+    return {
+        "levels": torch.where(used, levels, 0).flatten(0, 1),
+        "used": used.flatten(0, 1),
+        "row_index": rows.to(torch.int32).repeat_interleave(column_blocks, 0),
+        "column_index": per_column(output),
+        "column_significance": per_column(significance),
+        "column_bits": per_column(bits),
+        "column_plane": per_column(plane),
+    }
