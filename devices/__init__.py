@@ -5,6 +5,15 @@ from devices import presets as presets
 from devices.bridges import CorrectedModelWarning as CorrectedModelWarning
 from devices.bridges import from_aihwkit as from_aihwkit
 from devices.bridges import to_aihwkit as to_aihwkit
+from devices.curves import AbstractCurve as AbstractCurve
+from devices.curves import ClampedLogarithm as ClampedLogarithm
+from devices.curves import ClampedPower as ClampedPower
+from devices.curves import Constant as Constant
+from devices.curves import Piecewise as Piecewise
+from devices.curves import Polynomial as Polynomial
+from devices.curves import Saturation as Saturation
+from devices.curves import Scaled as Scaled
+from devices.curves import Table as Table
 from devices.device import Device as Device
 from devices.drift import AbstractDrift as AbstractDrift
 from devices.drift import ArrheniusDrift as ArrheniusDrift
@@ -16,6 +25,7 @@ from devices.fitting import Fit as Fit
 from devices.fitting import PoorFitWarning as PoorFitWarning
 from devices.fitting import fit as fit
 from devices.lifecycle import ProgrammedCells as ProgrammedCells
+from devices.lifecycle import check_read_voltage as check_read_voltage
 from devices.lifecycle import conductance_at as conductance_at
 from devices.lifecycle import level_conductances as level_conductances
 from devices.lifecycle import program_cells as program_cells

@@ -10,7 +10,7 @@ from devices.device import Device
 from devices.randomness import spawn_generators
 from devices.read_noise.base import AbstractReadNoise
 from devices.validation import check_nonnegative
-from devices.validity import warn_conductances, warn_time
+from devices.validity import warn_conductances, warn_read_voltage, warn_time
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -127,6 +127,11 @@ def read_conductance(
     sigma = _read_sigma(device, device.read_noise, conductance, cells, t)
     deviate = device.read_noise.deviate(conductance, generator=generator)
     return torch.addcmul(conductance, sigma, deviate).clamp_(min=0)
+
+
+def check_read_voltage(device: Device, read_voltage: float) -> None:
+    """Warn with `OutOfRangeWarning` if the device was not measured at so high a `read_voltage` [V]."""
+    warn_read_voltage(device.validity, device.label, read_voltage)
 
 
 def level_conductances(device: Device, levels: Tensor, *, number: int) -> Tensor:

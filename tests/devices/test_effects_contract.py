@@ -38,6 +38,8 @@ def test_an_effect_is_a_value(effect):
     assert hash(effect) == hash(dataclasses.replace(effect))
     with pytest.raises(dataclasses.FrozenInstanceError):
         effect.anything = 1
+    # Checkpoints rebuild configs from the classes that the package exports.
+    assert getattr(devices, type(effect).__name__) is type(effect)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)

@@ -7,7 +7,6 @@ import pytest
 import torch
 
 import devices
-from devices.validity import warn_read_voltage
 
 PRESETS = devices.find_presets()
 
@@ -59,9 +58,9 @@ def test_later_than_measured_warns():
 
 def test_a_higher_read_voltage_than_measured_warns():
     milo = devices.RRAM_MILO_2021
-    warn_read_voltage(milo.validity, milo.label, 0.5)
+    devices.check_read_voltage(milo, 0.5)
     with pytest.warns(devices.OutOfRangeWarning, match="measured up to 0.5 V. Got a read voltage of 1 V"):
-        warn_read_voltage(milo.validity, milo.label, 1.0)
+        devices.check_read_voltage(milo, 1.0)
 
 
 def test_wan_is_right_at_40_microsiemens_and_rescaled_by_no_one():
