@@ -16,6 +16,7 @@ from devices.fitting.programming import fit_programming
 from devices.fitting.read_noise import fit_read_noise
 from devices.validation import check_integer
 from devices.validity import ValidityRange
+from devices.window import Window
 
 _SMALLEST_P_VALUE = 1e-4
 
@@ -86,33 +87,50 @@ def fit(
     noise = None if read_noise is None else read_noise.effect
     programming = fit_programming(measurements, noise, degree=degree)
     drift = fit_drift(measurements, noise)
-    low, high = float(measurements.target.min()), float(measurements.target.max())
-    if low == high and (g_min is None or g_max is None):
-        raise ValueError(f"`g_min` and `g_max` must be given where all cells have one target. Got {low:.4g} S only.")
-    device = Device(
-        g_min=low if g_min is None else g_min,
-        g_max=high if g_max is None else g_max,
-        programming=programming.effect,
-        read_noise=noise,
-        drift=None if drift is None else drift.effect,
-        validity=ValidityRange(g_min=low, g_max=high, max_time=float(measurements.time.max()) or None),
-        name=name,
-        source=source,
-    )
     fitted: dict[str, FittedEffect[object] | None] = {
         "programming": programming,
         "read_noise": read_noise,
         "drift": drift,
     }
     found = {effect: result for effect, result in fitted.items() if result is not None}
+    window = _window(measurements, g_min, g_max)
+    device = Device(
+        g_min=window.g_min,
+        g_max=window.g_max,
+        programming=programming.effect,
+        read_noise=noise,
+        drift=None if drift is None else drift.effect,
+        validity=_validity(measurements),
+        name=name,
+        source=source,
+    )
     for effect, result in found.items():
-        if result.p_value < _SMALLEST_P_VALUE:
-            warnings.warn(
-                f"The fitted {effect} does not describe the data (p = {result.p_value:.1e}); look at plot_fit.",
-                PoorFitWarning,
-                stacklevel=2,
-            )
+        _warn_of_poor_fit(effect, result)
     return Fit(device=device, parameters=_parameters(found), goodness=_goodness(found), measurements=measurements)
+
+
+def _warn_of_poor_fit(effect: str, result: FittedEffect[object]) -> None:
+    if result.p_value < _SMALLEST_P_VALUE:
+        warnings.warn(
+            f"The fitted {effect} does not describe the data (p = {result.p_value:.1e}); look at plot_fit.",
+            PoorFitWarning,
+            stacklevel=3,
+        )
+
+
+def _window(measurements: Measurements, g_min: float | None, g_max: float | None) -> Window:
+    low, high = float(measurements.target.min()), float(measurements.target.max())
+    if low == high and (g_min is None or g_max is None):
+        raise ValueError(f"`g_min` and `g_max` must be given where all cells have one target. Got {low:.4g} S only.")
+    return Window(g_min=low if g_min is None else g_min, g_max=high if g_max is None else g_max)
+
+
+def _validity(measurements: Measurements) -> ValidityRange:
+    return ValidityRange(
+        g_min=float(measurements.target.min()),
+        g_max=float(measurements.target.max()),
+        max_time=float(measurements.time.max()) or None,
+    )
 
 
 def _parameters(found: Mapping[str, FittedEffect[object]]) -> xr.Dataset:
