@@ -38,15 +38,15 @@ def differentiable_voltages(
 class _Voltages(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, conductance: Tensor, resistances: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
-        left, right, bottom, ends, point, iv, tolerance, max_iterations = rest
-        ctx.save_for_backward(conductance, left, right, bottom, point.word_line, point.bit_line)
+        left, right, _, ends, point, iv, tolerance, max_iterations = rest
+        ctx.save_for_backward(conductance, left, right, point.word_line, point.bit_line)
         ctx.setting = ends, iv, tolerance, max_iterations
         return point.word_line.clone(), point.bit_line.clone()
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_word: Tensor, grad_bit: Tensor) -> tuple[Tensor | None, ...]:
-        conductance, left, right, bottom, word, bit = ctx.saved_tensors
+        conductance, left, right, word, bit = ctx.saved_tensors
         ends, iv, tolerance, max_iterations = ctx.setting
         voltage = word - bit
         slope = iv.differential_conductance(voltage, conductance)

@@ -97,5 +97,6 @@ def _dot(first: Tensor, second: Tensor) -> Tensor:
 
 
 def _common(loads: Tensor, *ends: Tensor) -> tuple[Tensor, ...]:
-    lines = torch.broadcast_shapes(loads.shape[:-1], *(end.shape[:-1] for end in ends))
-    return loads.expand(*lines, loads.shape[-1]), *(end.expand(*lines, 1) for end in ends)
+    """Return `(arrays, inputs or 1, lines, ...)` tensors expanded to the inputs that any of them distinguishes."""
+    inputs = max(part.shape[1] for part in (loads, *ends))
+    return tuple(part.expand(loads.shape[0], inputs, loads.shape[2], part.shape[-1]) for part in (loads, *ends))

@@ -6,10 +6,10 @@ import torch
 from torch import Tensor
 
 from crossbar.parasitics.ends import Ends, Terminals
-from crossbar.parasitics.line_cg import LineSystem, factor_lines, solve_lines
+from crossbar.parasitics.line_cg import LineSolution, LineSystem, factor_lines, solve_lines
 from devices.current_voltage import AbstractCurrentVoltage, Ohmic
 
-NEWTON_STEPS = 60
+NEWTON_STEPS = 40
 HALVINGS = 30
 
 
@@ -21,8 +21,6 @@ class Operating:
     """`(arrays, inputs, rows, cols)` [V]."""
     bit_line: Tensor
     """`(arrays, inputs, rows, cols)` [V]."""
-    system: LineSystem
-    """The lines with the cells linearised there."""
     iterations: int
     newton_steps: int
     residual: float
@@ -39,8 +37,8 @@ def operating_point(
 ) -> Operating:
     """Return where the currents of lines and cells agree.
 
-    Each step solves the array with every cell replaced by its tangent. A step after which lines and cells disagree
-    more than before is halved until they do not.
+    Each step adds the reply of the array, with every cell replaced by its tangent, to the currents by which cells and
+    lines still disagree. A step after which they disagree more than before is halved until they do not.
 
     Raises
     ------
@@ -48,34 +46,31 @@ def operating_point(
         If the tolerance is not reached.
     """
     system = factor_lines(conductance, ends)
-    none = torch.zeros_like(conductance)
-    word, bit, iterations = _solve(system, terminals, none, tolerance, max_iterations)
+    start = _solve(system, conductance.new_zeros(terminals.shape), terminals, tolerance, max_iterations)
+    word, bit, iterations = start.word_line, start.bit_line, start.iterations
     if isinstance(iv, Ohmic):
-        return Operating(word, bit, system, iterations[0], 1, iterations[1])
-    total, line_current = iterations[0], conductance * (word - bit)
-    mismatch = iv.current(word - bit, conductance) - line_current
+        return Operating(word, bit, iterations, 1, start.residual)
+    grounded = Terminals(*(torch.zeros_like(held) for held in (terminals.left, terminals.right, terminals.bottom)))
+    line_current = conductance * (word - bit)
+    missing = iv.current(word - bit, conductance) - line_current
     for step in range(2, NEWTON_STEPS + 2):
-        voltage = word - bit
-        slope = iv.differential_conductance(voltage, conductance)
-        offset = iv.current(voltage, conductance) - slope * voltage
-        system = factor_lines(slope, ends)
-        new_word, new_bit, (count, _) = _solve(system, terminals, offset, tolerance, max_iterations)
-        total += count
-        new_current = slope * (new_word - new_bit) + offset
-        share = 1.0
-        for _ in range(HALVINGS):
-            tried = voltage + share * (new_word - new_bit - voltage)
-            current = line_current + share * (new_current - line_current)
-            missing = iv.current(tried, conductance) - current
-            if bool((_largest(missing) <= _largest(mismatch)).all()) or share < 2.0**-HALVINGS:
+        slope = iv.differential_conductance(word - bit, conductance)
+        reply = _solve(factor_lines(slope, ends), missing, grounded, tolerance, max_iterations)
+        iterations += reply.iterations
+        change = missing + slope * (reply.word_line - reply.bit_line)
+        before = _largest(missing)
+        for halvings in range(HALVINGS):
+            share = 0.5**halvings
+            tried = word + share * reply.word_line, bit + share * reply.bit_line
+            tried_current = line_current + share * change
+            missing = iv.current(tried[0] - tried[1], conductance) - tried_current
+            if bool((_largest(missing) <= before).all()):
                 break
-            share /= 2
-        word = word + share * (new_word - word)
-        bit = bit + share * (new_bit - bit)
-        line_current, mismatch = current, missing
-        error = float((_largest(mismatch) / _largest(line_current).clamp(min=torch.finfo(word.dtype).tiny)).max())
-        if error <= max(tolerance, 1e-13):
-            return Operating(word, bit, system, total, step, error)
+        (word, bit), line_current = tried, tried_current
+        scale = _largest(line_current).clamp(min=torch.finfo(word.dtype).tiny)
+        error = float((_largest(missing) / scale).max())
+        if error <= tolerance:
+            return Operating(word, bit, iterations, step, error)
     raise RuntimeError(
         f"Newton's method did not reach `tolerance` = {tolerance:g} in {NEWTON_STEPS} steps: cells and lines still "
         f"disagree by {error:.2g} of the largest current. Check that the law's derivative belongs to its current and "
@@ -84,12 +79,11 @@ def operating_point(
 
 
 def _solve(
-    system: LineSystem, terminals: Terminals, offset: Tensor, tolerance: float, max_iterations: int
-) -> tuple[Tensor, Tensor, tuple[int, float]]:
-    shape = torch.broadcast_shapes(offset.shape, terminals.shape)
-    offset = offset.expand(shape).contiguous()
-    word_drive = system.word_lines.solve(-offset, terminals.left, terminals.right)
-    bit_drive = system.bit_lines.solve(offset.mT.contiguous(), None, terminals.bottom).mT
+    system: LineSystem, missing: Tensor, terminals: Terminals, tolerance: float, max_iterations: int
+) -> LineSolution:
+    """Solve with `missing (arrays, inputs, rows, cols)` flowing from each word-line node to its bit-line node."""
+    word_drive = system.word_lines.solve(-missing, terminals.left, terminals.right)
+    bit_drive = system.bit_lines.solve(missing.mT, None, terminals.bottom).mT
     solution = solve_lines(system, word_drive, bit_drive, tolerance=tolerance, max_iterations=max_iterations)
     if not solution.residual <= tolerance:
         raise RuntimeError(
@@ -97,7 +91,7 @@ def _solve(
             f"`tolerance` = {tolerance:g}. Raise `max_iterations` (it needs about 3 + 1.7 sqrt(Lambda), see "
             "Wires.coupling) or `tolerance`, or use transfer_matrix, whose cost does not depend on Lambda."
         )
-    return solution.word_line, solution.bit_line, (solution.iterations, solution.residual)
+    return solution
 
 
 def _largest(values: Tensor) -> Tensor:

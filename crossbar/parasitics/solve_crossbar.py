@@ -26,7 +26,7 @@ def solve_crossbar(
     floating_word_lines: Tensor | None = None,
     floating_bit_lines: Tensor | None = None,
     resistances: Tensor | None = None,
-    tolerance: float = 1e-12,
+    tolerance: float = 1e-11,
     max_iterations: int = 1000,
 ) -> CrossbarSolution:
     """Return all voltages and currents of crossbars with wire resistance, for given inputs.
@@ -79,11 +79,7 @@ def solve_crossbar(
     values = wire_resistances(wires, resistances, conductance).double()
     *batch, rows, cols = conductance.shape
     near, far = _drive(voltages, "voltages", batch, rows), _drive(far_voltages, "far_voltages", batch, rows)
-    shape = (
-        torch.broadcast_shapes(*(drive.shape[:-1] for drive in (near, far) if drive is not None))
-        if (near is not None or far is not None)
-        else torch.Size(batch)
-    )
+    shape = _common_shape(near, far, batch)
     cells = conductance.double().reshape(-1, 1, rows, cols)
     size = (cells.shape[0], math.prod(shape[len(batch) :]))
     left, right = (
@@ -131,6 +127,16 @@ def _drive(values: Tensor | None, name: str, batch: list[int], rows: int) -> Ten
         )
     check_values(name, values, nonnegative=False)
     return values
+
+
+def _common_shape(near: Tensor | None, far: Tensor | None, batch: list[int]) -> torch.Size:
+    """Return the dimensions of arrays and inputs."""
+    if near is not None and far is not None and near.shape != far.shape:
+        raise ValueError(
+            f"`far_voltages` must have the shape of `voltages`, {tuple(near.shape)}. Got {tuple(far.shape)}."
+        )
+    drive = far if near is None else near
+    return torch.Size(batch) if drive is None else drive.shape[:-1]
 
 
 def _terminals(
