@@ -1,6 +1,5 @@
 """The folder that holds a sweep: one zarr array per output, one per axis, and the state of the jobs."""
 
-import contextlib
 import math
 import shutil
 import uuid
@@ -33,9 +32,9 @@ def open_store(path: Path, mode: str = "r") -> "zarr.Group":
     FileNotFoundError
         If there is no sweep at `path`.
     """
-    zarr = import_zarr()
+
     try:
-        group = zarr.open_group(path, mode=mode, zarr_format=3)
+        group = import_zarr().open_group(path, mode=mode, zarr_format=3)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise FileNotFoundError(f"`store` must be the folder of a sweep. Got {path}, which holds none.") from error
     if "specification_sha256" not in group.attrs:
@@ -56,9 +55,11 @@ def create_store(path: Path, sweep: "Sweep", attributes: dict[str, Any]) -> None
         draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.draft")
         try:
             _write_layout(draft, sweep, attributes)
-            # Another process may have laid out the same store meanwhile: the caller compares what it finds there.
-            with contextlib.suppress(FileExistsError):
+            # Another process may have laid out the same store meanwhile: the caller compares them.
+            try:
                 _move(draft, path)
+            except FileExistsError:
+                open_store(path)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:

@@ -49,8 +49,8 @@ def find_done(values: npt.NDArray[np.float64], marks: npt.NDArray[np.int64]) -> 
 
     A power cut can leave a mark without the numbers that were written before it; such a point is not done.
     """
-    done = marks > 0
-    for index in zip(*np.nonzero(done), strict=True) if done.ndim else [()] * int(done):
+    done = np.asarray(marks > 0)
+    for index in map(tuple, np.argwhere(done)):
         done[index] = marks[index] == _done_mark(values[(slice(None), *index)])
     return done
 

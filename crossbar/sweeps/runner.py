@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 Point = Callable[..., Mapping[str, float]]
 """`point(parameters: dict, *, generator: torch.Generator) -> dict[str, float]`, one trial at one point."""
 
+_ORIGIN = {"point_source_sha256": "the point function", "versions": "versions of packages"}
+"""Attributes that may change between two runs on one store, though not unnoticed."""
+
 _LOGGER = logging.getLogger(__name__)
 
 
@@ -93,15 +96,13 @@ def _open_or_create(path: Path, sweep: "Sweep", attributes: dict[str, Any]) -> N
             if found[key] != attributes[key]
         )
         raise ValueError(f"`store` must be absent or hold this sweep. {path} holds another one:\n{differences}")
-    changed = [
-        f"{words} changed"
-        for key, words in (("point_source_sha256", "the point function"), ("versions", "versions of packages"))
-        if found[key] != attributes[key]
-    ]
-    if changed:
+    changed = [words for key, words in _ORIGIN.items() if found[key] != attributes[key]]
+    if changed and not (read_marks(open_store(path)) > 0).any():
+        open_store(path, mode="r+").attrs.update({key: attributes[key] for key in _ORIGIN})
+    elif changed:
         warnings.warn(
-            f"Since the sweep in {path} was begun, {' and '.join(changed)}. What is finished there is kept; use "
-            "another store to compute it anew.",
+            f"Since the sweep in {path} was begun, {' and '.join(changed)} changed. What is finished there is kept; "
+            "use another store to compute it anew.",
             stacklevel=4,
         )
 
