@@ -148,7 +148,8 @@ def _check_importable(point: Point, setup: Callable[[], object] | None, executor
     import __main__
 
     for name, function in (("point", point), ("setup", setup)):
-        interactive = getattr(function, "__module__", "") == "__main__" and not hasattr(__main__, "__file__")
+        named = getattr(function, "func", function)  # functools.partial
+        interactive = getattr(named, "__module__", "") == "__main__" and not hasattr(__main__, "__file__")
         try:
             pickle.dumps(function)
         except (pickle.PicklingError, AttributeError, TypeError) as error:

@@ -1,5 +1,7 @@
 """Process pools: models loaded once, threads set, functions that can be found."""
 
+import sys
+import types
 from functools import partial
 
 import pytest
@@ -52,6 +54,19 @@ def test_functions_workers_cannot_import_are_refused_first(pool, sweep, tmp_path
     with pytest.raises(TypeError, match="`setup` must be a function at the top of a module"):
         sweep.run(sweep_points.noisy, tmp_path / "s.zarr", pool, setup=lambda: None)
     assert not (tmp_path / "s.zarr").exists()
+
+
+def test_functions_of_a_notebook_are_refused_first(pool, sweep, tmp_path, monkeypatch):
+    def point(parameters, *, generator):
+        return sweep_points.noisy(parameters, generator=generator)
+
+    notebook = types.ModuleType("__main__")
+    notebook.point = point
+    point.__module__, point.__qualname__ = "__main__", "point"
+    monkeypatch.setitem(sys.modules, "__main__", notebook)
+    for function in (point, partial(point)):
+        with pytest.raises(TypeError, match="`point` must stand in a file.*Move it to a module beside the notebook"):
+            sweep.run(function, tmp_path / "s.zarr", pool)
 
 
 def test_a_closed_pool_says_so(sweep, tmp_path):
