@@ -1,4 +1,18 @@
-"""Monte-Carlo sweeps that are short to write, run anywhere and resume after anything."""
+"""Monte-Carlo sweeps that are short to write, run anywhere and resume after anything.
+
+One line here, the same line on all cores, the same line on a Slurm cluster (dask-jobqueue)::
+
+    dataset = sweep.run(point, "runs/study.zarr")
+
+    with process_pool() as pool:
+        dataset = sweep.run(point, "runs/study.zarr", pool)
+
+    with SLURMCluster(cores=1, memory="8GB", walltime="08:00:00") as cluster, Client(cluster) as client:
+        cluster.scale(jobs=64)
+        dataset = sweep.run(point, "runs/study.zarr", client.get_executor())
+
+Interrupted? Run the line again. Curious? `load_sweep("runs/study.zarr")` reads what is there so far.
+"""
 
 from crossbar.sweeps.dimensions import Axis as Axis
 from crossbar.sweeps.dimensions import Output as Output

@@ -60,11 +60,17 @@ def _fill(
     """Submit jobs until `in_flight` are waiting."""
     for job in islice(queue, in_flight - len(waiting)):
         try:
-            waiting[executor.submit(run_job, job)] = job
+            future = executor.submit(run_job, job)
         except Exception as error:
             # A pool that broke or was shut down: what it still holds is collected, what it never got is left for later.
             outcome.broken = error
             return
+        if not isinstance(future, Future):
+            raise TypeError(
+                "`executor` must return futures of concurrent.futures. "
+                f"{type(executor).__name__} returns {type(future).__name__}; dask's client.get_executor() does."
+            )
+        waiting[future] = job
 
 
 def _collect(future: Future[str | None], job: Job, outcome: Outcome) -> None:

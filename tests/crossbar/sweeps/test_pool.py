@@ -65,7 +65,7 @@ def test_functions_of_a_notebook_are_refused_first(pool, sweep, tmp_path, monkey
     point.__module__, point.__qualname__ = "__main__", "point"
     monkeypatch.setitem(sys.modules, "__main__", notebook)
     for function in (point, partial(point)):
-        with pytest.raises(TypeError, match="`point` must stand in a file.*Move it to a module beside the notebook"):
+        with pytest.raises(TypeError, match=r"`point` must stand in a file.*Move it to a module beside the notebook"):
             sweep.run(function, tmp_path / "s.zarr", pool)
 
 

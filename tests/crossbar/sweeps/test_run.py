@@ -75,6 +75,15 @@ def test_a_bounded_number_of_jobs_is_in_flight(tmp_path):
     assert 2 <= executor.largest <= 5
 
 
+def test_executors_without_true_futures_are_refused(sweep, tmp_path):
+    class OtherExecutor:
+        def submit(self, *arguments):
+            return "job 17"
+
+    with pytest.raises(TypeError, match="OtherExecutor returns str"):
+        sweep.run(sweep_points.noisy, tmp_path / "s.zarr", OtherExecutor())
+
+
 @pytest.mark.parametrize(
     "values", [[0.5, 1.5], [1, 2], ["pcm", "a long name", ""], [True, False]], ids=["float", "int", "text", "bool"]
 )
