@@ -33,6 +33,13 @@ def sometimes_fails(parameters, *, generator):
     return noisy(parameters, generator=generator)
 
 
+def dies_once(parameters, *, generator, folder):
+    if parameters["sigma"] == 0.5 and not (Path(folder) / "died").exists():
+        (Path(folder) / "died").touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return slow(parameters, generator=generator, folder=folder)
+
+
 def kills_its_worker(parameters, *, generator, folder):
     """Poison the first point, as running out of memory would, until a file says otherwise."""
     if parameters["sigma"] == 0.0 and parameters["bits"] == 4 and not (Path(folder) / "healed").exists():

@@ -25,9 +25,10 @@ def test_same_result_model_and_setup_once_per_worker(pool, sweep, tmp_path):
     setup = partial(sweep_points.note_setup, tmp_path)
     parallel = sweep.run(point, tmp_path / "a.zarr", pool, setup=setup)
     for path in (tmp_path / "loads", tmp_path / "setups"):
-        assert len(pids(path)) == len(set(pids(path))) == 2
+        assert 1 <= len(pids(path)) == len(set(pids(path))) <= 2
+    before = len(pids(tmp_path / "setups"))
     assert parallel.identical(sweep.run(point, tmp_path / "b.zarr", setup=setup))
-    assert len(pids(tmp_path / "setups")) == 3
+    assert len(pids(tmp_path / "setups")) == before + 1
 
 
 def test_workers_have_one_torch_thread_each(pool, sweep, tmp_path):
