@@ -60,7 +60,7 @@ def test_both_plans_agree(case, negative, dac_bits):
     layer, x = case
     config = replace(NOISY, inputs=xb.InputConfig(bits=5, dac_bits=dac_bits, negative=negative))
     collapsed = analog(layer, replace(config, plan="collapsed"))(x).detach()
-    tiled = analog(layer, replace(config, plan="tiled", chunk=7))(x).detach()
+    tiled = analog(layer, replace(config, plan="tiled", chunk=700))(x).detach()
     torch.testing.assert_close(tiled, collapsed, rtol=1e-4, atol=1e-5 * float(collapsed.abs().max()))
 
 
