@@ -99,9 +99,9 @@ def test_floating_lines_carry_no_net_current():
     assert float(solution.cell_currents.sum(1)[words].abs().max() / largest) < 1e-12
     assert float(solution.output_currents[bits].abs().max() / largest) < 1e-12
     assert float(solution.output_currents[~bits].min()) > 0
-    # A floating line is one whose end is very far away.
-    far = solve_crossbar(conductance, drive(9).masked_fill(words, 0.0), WIRES, **TIGHT)
-    assert float((far.output_currents - solution.output_currents)[~bits].abs().max()) > 1e-9
+    # ... and so its voltage is the mean of what its cells connect it to, weighted by them, up to its own drop.
+    inner = (conductance * solution.bit_line_voltages).sum(1) / conductance.sum(1)
+    assert torch.allclose(solution.word_line_voltages.mean(1)[words], inner[words], rtol=1e-2)
 
 
 @pytest.mark.parametrize("law", [Ohmic(), Sinh(v0=0.5)])
