@@ -95,12 +95,17 @@ def layer_rows(rounds: int) -> Iterator[tuple[str, float, str]]:
         found = ratios(cases, base="torch", rounds=rounds)
         yield f"{name}: collapsed / torch", found["collapsed"], f"<= {target}"
         yield f"{name}: collapsed with read noise / torch", found["collapsed, read noise"], f"<= {noisy_target}"
-        found = ratios({"bare": bare_products(tiled, x), "tiled": reader(tiled, x)}, base="bare", rounds=max(3, rounds // 3))
+        found = ratios(
+            {"bare": bare_products(tiled, x), "tiled": reader(tiled, x)}, base="bare", rounds=max(3, rounds // 3)
+        )
         yield f"{name}: tiled 8-bit bit-serial, ADC / bare products", found["tiled"], "<= 1.5"
         found = ratios({"torch": reader(layer, x), "tiled": reader(tiled, x)}, base="torch", rounds=max(3, rounds // 3))
         yield f"{name}: tiled 8-bit bit-serial, ADC / torch", found["tiled"], "-"
         x.requires_grad_()
-        training = {"torch": trainer(make(), x), "analog": trainer(xb.convert_to_analog(layer, replace(PLAIN, device=NOISY)), x)}
+        training = {
+            "torch": trainer(make(), x),
+            "analog": trainer(xb.convert_to_analog(layer, replace(PLAIN, device=NOISY)), x),
+        }
         yield f"{name}: training step / torch", ratios(training, base="torch", rounds=rounds)["analog"], "<= 2.5"
 
 
@@ -127,7 +132,11 @@ def network_rows(folder: Path, rounds: int) -> Iterator[tuple[str, float, str]]:
     analog = xb.convert_to_analog(model, two_planes)
     start = time.process_time()
     xb.program_analog_weights(analog)
-    yield "programming ResNet-20, exact wires, 128x128, 2 planes of 4-bit cells [s]", time.process_time() - start, "<= 30"
+    yield (
+        "programming ResNet-20, exact wires, 128x128, 2 planes of 4-bit cells [s]",
+        time.process_time() - start,
+        "<= 30",
+    )
 
 
 def main() -> None:
