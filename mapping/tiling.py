@@ -8,7 +8,7 @@ from mapping.encodings import Planes
 from mapping.placement import Placement
 
 
-def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig) -> Placement:
+def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_order: Tensor | None = None) -> Placement:
     """Cut the planes of one weight matrix into tiles.
 
     Parameters
@@ -19,6 +19,8 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig) -> Placeme
         Weight of one integer unit, () or (outputs,).
     config
         Array size and slicing.
+    row_order
+        Inputs in the order in which they fill arrays, int64, (inputs,). Default: as they come.
 
     Returns
     -------
@@ -27,6 +29,8 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig) -> Placeme
     """
     count, inputs, outputs = planes.levels.shape
     rows = line_slots(inputs, config.rows, at_end=True).to(planes.levels.device)  # (row blocks, rows)
+    if row_order is not None:
+        rows = torch.where(rows >= 0, row_order.to(rows.device)[rows.clamp(min=0)], -1)
     parts = []
     for members in _members(planes, config.slicing):
         # Slices of one output lie side by side: (outputs, members) flattened.
