@@ -1,5 +1,7 @@
 """Cutting planes into tiles of the size of a physical array."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -38,7 +40,7 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
         plane = torch.tensor(members, device=columns.device)[columns.clamp(min=0) % len(members)]
         output = columns.clamp(min=0) // len(members)
         parts.append(_cut(planes, rows, torch.where(columns >= 0, output, -1), plane))
-    tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    tensors: dict[str, Any] = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return Placement(
         **tensors,
         row_shift=torch.zeros_like(tensors["row_index"]),
@@ -77,7 +79,7 @@ def _members(planes: Planes, slicing: str) -> list[list[int]]:
     return [[plane for plane, array in enumerate(planes.array) if array == wanted] for wanted in arrays]
 
 
-def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[str, Tensor]:
+def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[str, Any]:
     """Cut the planes named by `plane` and `output` (column blocks, cols) into tiles, row block by row block."""
     row_blocks, column_blocks = len(rows), len(output)
     levels = planes.levels[
