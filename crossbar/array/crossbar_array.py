@@ -22,6 +22,8 @@ from mapping import Placement, map_weight
 _PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
 _CELLS = tuple(f.name for f in fields(ProgrammedCells) if f.name != "target")
 _READ = ("effective_weight", "effective_variance", "transfer", "variance", "steps", "baseline")
+_FITTED_TO_CHIP = ("drift_scale", "output_scale", "output_offset")
+_CALIBRATED = ("input_range", "calibrated_steps", *_FITTED_TO_CHIP)
 
 
 class CrossbarArray(nn.Module):
@@ -38,13 +40,19 @@ class CrossbarArray(nn.Module):
         Independent blocks of the weight matrix.
     """
 
+    effective_weight: Tensor
+    calibrated_steps: Tensor | None
+    drift_scale: Tensor | None
+    output_scale: Tensor | None
+    output_offset: Tensor | None
+
     def __init__(self, config: CrossbarConfig, *, groups: int = 1) -> None:
         super().__init__()
         self.config = config
         self.groups = groups
         self.plan: Plan = choose_plan(config)
         self._shape: dict[str, Any] = {}
-        for name in (*_PLACEMENT, "target", *_CELLS, *_READ, "time", "input_range"):
+        for name in (*_PLACEMENT, "target", *_CELLS, *_READ, "time", *_CALIBRATED):
             self.register_buffer(name, None)
         if config.inputs.maximum is not None:
             self.input_range = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
@@ -82,7 +90,15 @@ class CrossbarArray(nn.Module):
 
     @torch.no_grad()
     def hold(self, placement: Placement, *, generator: torch.Generator | None = None) -> None:
-        """Program a fresh chip with a placement made elsewhere, e.g. a squeezed one."""
+        """Program a fresh chip with a placement made elsewhere, e.g. a squeezed one.
+
+        Output corrections were fitted to the chip before and are dropped; input and ADC ranges stay, the latter where
+        the arrays have the same shape.
+        """
+        for name in _FITTED_TO_CHIP:
+            setattr(self, name, None)
+        if self.calibrated_steps is not None and self.calibrated_steps.shape != placement.column_index.shape:
+            self.calibrated_steps = None
         for name, tensor in placement.tensors().items():
             setattr(self, name, tensor)
         self._shape = {f.name: getattr(placement, f.name) for f in fields(placement) if f.name not in _PLACEMENT}
@@ -111,7 +127,7 @@ class CrossbarArray(nn.Module):
             self.effective_variance = None if collapsed is None else collapsed.t().contiguous()
             return
         self.transfer, self.variance, self.baseline = transfer, variance, baseline
-        self.steps = adc_steps(placement, self.config, transfer)
+        self.steps = self.calibrated_steps if self._calibrated_adc else adc_steps(placement, self.config, transfer)
 
     def code_range(self, x: Tensor, *, vector_dimensions: int) -> CodeRange:
         """Return the range of input codes for `x`."""
@@ -120,7 +136,18 @@ class CrossbarArray(nn.Module):
         )
 
     def read(self, codes: Tensor) -> Tensor:
-        """Read all tiles by the tiled plan: (vectors, inputs) -> (vectors, outputs)."""
+        """Read all tiles by the tiled plan: (vectors, inputs) -> (vectors, outputs).
+
+        Raises
+        ------
+        RuntimeError
+            If the ADC ranges are to be calibrated and are not yet.
+        """
+        if self._calibrated_adc and self.steps is None:
+            raise RuntimeError(
+                "The ADC ranges are not set. Call `calibration.calibrate_adc_ranges(model, batches)`, or give "
+                "`ADC(range='full')`."
+            )
         return read_tiles(
             codes,
             self.placement,
@@ -130,6 +157,18 @@ class CrossbarArray(nn.Module):
             steps=self.steps,
             baseline=self.baseline,
         )
+
+    def linear_weight(self) -> Tensor:
+        """Return the weight that the programmed arrays act as without noise and ADC, (outputs, inputs per group)."""
+        self.require_programmed()
+        if self.plan.kind == "collapsed":
+            return self.effective_weight
+        return effective_weight(self.placement, self.config.device, self.transfer, self.baseline).t()
+
+    @property
+    def _calibrated_adc(self) -> bool:
+        """Whether the ADC ranges come from calibration."""
+        return self.config.adc is not None and self.config.adc.range == "calibrated"
 
     def get_extra_state(self) -> Tensor:
         """Return config and placement numbers as JSON in a uint8 tensor."""

@@ -59,7 +59,8 @@ def read_tiles(
     """
     phases = [codes]
     if config.inputs.negative == "two_phase" and bool((codes < 0).any()):
-        phases = [codes.clamp(min=0), (-codes).clamp(min=0)]
+        # Only one of the two passes a gradient to a code of zero.
+        phases = [codes.clamp(min=0), torch.relu(-codes)]
     factor = column_factor(placement, config.device)
     outputs = []
     for vectors in zip(*(phase.split(config.chunk) for phase in phases), strict=True):
@@ -87,7 +88,7 @@ def _read_chunk(
         rows = placement.row_index[tile].to(torch.int64)
         columns = placement.column_index[tile].to(torch.int64)
         driven = (codes[:, rows.clamp(min=0)] * (rows >= 0)) * 2.0 ** placement.row_shift[tile]
-        drive = pulses(driven.abs(), config.inputs, extra_bits)  # (cycles, vectors, rows)
+        drive = pulses(driven if sign is None else driven.abs(), config.inputs, extra_bits)  # (cycles, vectors, rows)
         if sign is not None:
             drive = drive * sign[:, rows.clamp(min=0)]
         current = drive @ transfer[tile]  # (cycles, vectors, cols)

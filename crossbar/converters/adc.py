@@ -15,16 +15,16 @@ class ADC:
 
     bits: int = 8
     """Resolution: codes 0 .. 2^bits - 1, or -(2^(bits-1) - 1) .. 2^(bits-1) - 1 where currents have both signs."""
-    range: Literal["full", "column"] = "full"
-    """Current of the last code: every used cell of the tile at g_max and fully driven (full), or the largest current
-    that the programmed cells of a bit line can give (column)."""
+    range: Literal["full", "column", "calibrated"] = "full"
+    """Current of the last code: every used cell of the tile at g_max and fully driven (full), the largest current that
+    the programmed cells of a bit line can give (column), or set by `calibration.calibrate_adc_ranges` (calibrated)."""
     fraction: float = 1.0
     """Part of that current that the range covers; less than 1 trades clipping for finer steps."""
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""
         check_integer("bits", self.bits, at_least=1, at_most=24, hint="Use adc=None for an ideal read-out.")
-        check_choice("range", self.range, ("full", "column"))
+        check_choice("range", self.range, ("full", "column", "calibrated"))
         check_positive("fraction", self.fraction)
 
 

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from crossbar.converters.straight_through import round_straight_through
 from devices.validation import check_choice, check_integer, check_positive
 
 
@@ -115,8 +116,7 @@ def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
     """
     if config.bits is None:
         return x
-    units = x / codes.scale
-    units = units + (units.round() - units).detach() if units.requires_grad else units.round_()
+    units = round_straight_through(x / codes.scale)
     if config.range == "static":
         units = torch.minimum(torch.maximum(units, codes.lowest), codes.highest)
     return units
