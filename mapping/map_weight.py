@@ -1,6 +1,7 @@
 """The verb of this package: a weight matrix to a placement."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -84,9 +85,10 @@ def _join_groups(blocks: list[Placement], scale: Tensor) -> Placement:
         for number, block in enumerate(blocks)
     ]
     names = [name for name in first.tensors() if name != "scale"]
+    tensors: dict[str, Any] = {name: torch.cat([block[name] for block in shifted]) for name in names}
     return replace(
         first,
-        **{name: torch.cat([block[name] for block in shifted]) for name in names},
+        **tensors,
         scale=scale,
         inputs=first.inputs * len(blocks),
         outputs=first.outputs * len(blocks),
