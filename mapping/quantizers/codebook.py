@@ -21,4 +21,4 @@ def nearest_in_codebook(units: Tensor, codebook: tuple[int, ...]) -> Tensor:
     """
     codes = torch.tensor((0, *codebook), dtype=units.dtype, device=units.device)
     boundaries = (codes[1:] + codes[:-1]) / 2
-    return codes[torch.bucketize(units.abs(), boundaries)] * torch.sign(units)
+    return codes[torch.bucketize(units.abs().contiguous(), boundaries)] * torch.sign(units)

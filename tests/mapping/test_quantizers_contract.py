@@ -56,9 +56,7 @@ class TestContract:
         assert torch.isin(quantized.codes.abs(), torch.tensor((0, *codes))).all()
 
     def test_signs_are_treated_alike(self, quantizer):
-        assert torch.equal(
-            quantize_weight(-weights(2), quantizer).codes, -quantize_weight(weights(2), quantizer).codes
-        )
+        assert torch.equal(quantize_weight(-weights(2), quantizer).codes, -quantize_weight(weights(2), quantizer).codes)
 
     def test_least_squares_scale_is_never_worse(self, quantizer):
         errors = {}
@@ -111,7 +109,8 @@ class TestContract:
 
 
 @pytest.mark.parametrize(
-    ("bits", "window", "size"), [(8, 1, 8), (8, 2, 15), (8, 3, 27), (8, 4, 47), (6, 1, 6), (6, 2, 11), (6, 3, 19), (6, 4, 31)]
+    ("bits", "window", "size"),
+    [(8, 1, 8), (8, 2, 15), (8, 3, 27), (8, 4, 47), (6, 1, 6), (6, 2, 11), (6, 3, 19), (6, 4, 31)],
 )
 def test_sme_codebook_sizes(bits, window, size):
     quantizer = SMECodebook(bits=bits, window=window)
