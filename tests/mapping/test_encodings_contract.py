@@ -22,7 +22,7 @@ def test_planes_stand_for_the_codes(name, data):
     cell_bits = data.draw(st.integers(1, min(16, magnitude_bits + 1)))
     largest = 2**magnitude_bits - 1
     codes = torch.tensor(
-        data.draw(st.lists(st.integers(-largest, largest), min_size=1, max_size=12)) + [largest, -largest, 0],
+        [*data.draw(st.lists(st.integers(-largest, largest), min_size=1, max_size=12)), largest, -largest, 0],
         dtype=torch.int32,
     )[:, None]
     planes = ENCODINGS[name](codes, magnitude_bits, cell_bits)

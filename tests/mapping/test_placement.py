@@ -162,7 +162,7 @@ def test_moves_and_lists_its_tensors():
 
 def test_refuses_what_cannot_be_mapped():
     config = MappingConfig()
-    with pytest.raises(ValueError, match="`groups` must divide the 4 outputs. Got 3"):
+    with pytest.raises(ValueError, match=r"`groups` must divide the 4 outputs. Got 3"):
         map_weight(torch.ones(2, 4), config, groups=3)
     with pytest.raises(ValueError, match="`inputs` must have 2 entries per vector"):
         integer_product(map_weight(torch.ones(2, 4), config), torch.ones(1, 3, dtype=torch.int64))

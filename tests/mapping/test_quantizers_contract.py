@@ -100,9 +100,9 @@ class TestContract:
             quantize_weight(torch.ones(2, 2, dtype=torch.int64), quantizer)
         with pytest.raises(ValueError, match=r"non-empty \(inputs, outputs\) matrix. Got shape \(0, 2\)"):
             quantize_weight(torch.ones(0, 2), quantizer)
-        with pytest.raises(ValueError, match="`weight` must be finite. Got 1 NaN"):
+        with pytest.raises(ValueError, match=r"`weight` must be finite. Got 1 NaN"):
             quantize_weight(torch.tensor([[1.0, float("nan")]]), quantizer)
-        with pytest.raises(ValueError, match="`scale` must be one of 'max', 'least_squares'. Got 'mean'"):
+        with pytest.raises(ValueError, match=r"`scale` must be one of 'max', 'least_squares'. Got 'mean'"):
             dataclasses.replace(quantizer, scale="mean")
         with pytest.raises(ValueError, match="`granularity` must be one of"):
             dataclasses.replace(quantizer, granularity="row")

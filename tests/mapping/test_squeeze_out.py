@@ -163,7 +163,7 @@ def test_refuses_planes_that_are_no_whole_cells_and_mixed_arrays():
     with pytest.raises(ValueError, match="`planes` must be one of 0, 3 "):
         squeeze_out(dense, planes=-1)
     intra = map_weight(weight, MappingConfig(weight_bits=8, cell_bits=4, slicing="intra"))
-    with pytest.raises(ValueError, match="`placement` must keep every plane in arrays of its own. Got 2 arrays"):
+    with pytest.raises(ValueError, match=r"`placement` must keep every plane in arrays of its own. Got 2 arrays"):
         squeeze_out(intra, planes=3)
     with pytest.raises(ValueError, match="merge columns after squeezing"):
         squeeze_out(merge_columns(dense), planes=3)

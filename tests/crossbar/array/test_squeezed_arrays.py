@@ -131,7 +131,7 @@ def test_both_plans_agree_under_wires_and_errors(name):
 
 
 def test_cells_keep_their_draws_when_planes_are_squeezed_or_moved():
-    """A cell is named by plane, input and output: neither sorting, releasing nor another array size gives it another draw."""
+    """A cell is named by plane, input and output: sorting, releasing and other array sizes leave its draw alone."""
     device = replace(G_MIN, programming=GaussianProgramming(spread=0.05, relative_to="window"))
     errors = {}
     for name, mapping in {
@@ -160,7 +160,7 @@ def test_cells_keep_their_draws_when_planes_are_squeezed_or_moved():
 
 @pytest.mark.parametrize("dac_bits", [1, 2, None])
 def test_fresh_read_noise_of_shifted_rows(dac_bits):
-    """The variance of a read is that of its cells, cycle by cycle, shifted pulses included; both plans where both apply."""
+    """The variance of a read is that of its cells, cycle by cycle, shifted pulses included, in either plan."""
     device = replace(G_MIN, read_noise=RelativeReadNoise(ratio=0.1, draw="read"))
     inputs = xb.InputConfig(bits=4, dac_bits=dac_bits)
     config = xb.CrossbarConfig(device=device, mapping=MAPPING, inputs=inputs)
