@@ -21,8 +21,8 @@ def plot_bit_planes(placements: Mapping[str, Placement]) -> "Figure":
     ----------
     placements
         Mappings of the same weights by title, e.g. before and after `squeeze_out`, with every plane in arrays of its
-        own (slicing "inter"). Rows of a picture are planes, those of the positive above those of the negative array, most
-        significant first; columns are blocks of inputs and outputs.
+        own (slicing "inter"). Rows of a picture are planes, those of the positive above those of the negative array,
+        most significant first; columns are blocks of inputs and outputs.
 
     Returns
     -------

@@ -100,7 +100,7 @@ def test_refuses_what_it_cannot_search(digits, tmp_path):
         search_squeeze(model, batches)
     with pytest.raises(ValueError, match=r"`budget` must be >= 0. Got -0.1"):
         search_squeeze(converted(model), batches, budget=-0.1)
-    with pytest.raises(TypeError, match="`batches` must be iterable many times"):
+    with pytest.raises(TypeError, match=r"`batches` must be iterable many times"):
         search_squeeze(converted(model), test.batches(100))
     with pytest.raises(ValueError, match="`batches` must hold at least one labelled batch"):
         search_squeeze(converted(model), [])
@@ -114,7 +114,7 @@ def test_refuses_what_it_cannot_search(digits, tmp_path):
     path.write_text("{}")
     with pytest.raises(ValueError, match="is no file of a squeeze search"):
         search_squeeze(converted(model), batches, path=path)
-    with pytest.raises(ValueError, match="`mappings` names 99, no analog layer. Analog layers: 0, 3, 6, 10"):
+    with pytest.raises(ValueError, match=r"`mappings` names 99, no analog layer. Analog layers: 0, 3, 6, 10"):
         xb.remap_analog_weights(converted(model), {"99": MAPPING})
 
 
