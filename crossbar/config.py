@@ -55,8 +55,21 @@ class CrossbarConfig:
             )
         if self.plan == "collapsed" and self.adc is not None:
             raise ValueError("`plan='collapsed'` cannot convert every read. Use adc=None, or plan='tiled' or 'auto'.")
+        if self.plan == "collapsed" and self.shifted_rows_see_fresh_noise:
+            raise ValueError(
+                "`plan='collapsed'` cannot give shifted rows the fresh read noise of pulses of several bits. Got "
+                f"mapping.squeezed_planes={self.mapping.squeezed_planes}, inputs.pulse_bits={self.inputs.pulse_bits}. "
+                "Use plan='tiled' or 'auto', or inputs.dac_bits=1."
+            )
         if self.adc is not None and self.inputs.bits is None:
             raise ValueError("`adc` needs input codes. Got inputs.bits=None. Give the inputs a number of bits.")
+
+    @property
+    def shifted_rows_see_fresh_noise(self) -> bool:
+        """Whether read noise is drawn at every read of input pulses whose bits a row shift deals out anew."""
+        noise, pulse_bits = self.device.read_noise, self.inputs.pulse_bits
+        fresh = noise is not None and noise.draw == "read"
+        return fresh and self.mapping.squeezed_planes > 0 and pulse_bits is not None and pulse_bits > 1
 
 
 _MEMBERS = {"device": Device, "wires": Wires, "mapping": MappingConfig, "inputs": InputConfig}

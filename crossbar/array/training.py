@@ -3,9 +3,11 @@
 import torch
 from torch import Tensor
 
+from crossbar.array.collapse import column_factor
+from crossbar.array.programming import target_conductance
 from crossbar.config import CrossbarConfig
 from devices import Device
-from mapping import ENCODINGS, quantize_weight
+from mapping import ENCODINGS, map_weight, quantize_weight, scatter_cells
 
 
 def code_variance(config: CrossbarConfig) -> Tensor:
@@ -24,7 +26,7 @@ def code_variance(config: CrossbarConfig) -> Tensor:
     return variance
 
 
-def training_weight(weight: Tensor, config: CrossbarConfig, variance: Tensor) -> Tensor:
+def training_weight(weight: Tensor, config: CrossbarConfig, variance: Tensor, *, groups: int = 1) -> Tensor:
     """Return a weight matrix (inputs, outputs) quantised and with fresh device noise; gradients pass straight through.
 
     Parameters
@@ -35,12 +37,30 @@ def training_weight(weight: Tensor, config: CrossbarConfig, variance: Tensor) ->
         Quantiser, encoding, device.
     variance
         Table of `code_variance`.
+    groups
+        Independent blocks of the matrix.
     """
     with torch.no_grad():
-        quantized = quantize_weight(weight, config.mapping.effective_quantizer())
-        spread = variance[(quantized.codes + len(variance) // 2).long()].sqrt()
-        seen = (quantized.codes + spread * torch.randn_like(weight)) * quantized.scale
+        if config.mapping.squeezed_planes:
+            seen = _squeezed_weight(weight, config, noisy=bool(variance.any()), groups=groups)
+        else:
+            quantized = quantize_weight(weight, config.mapping.effective_quantizer())
+            spread = variance[(quantized.codes + len(variance) // 2).long()].sqrt()
+            seen = (quantized.codes + spread * torch.randn_like(weight)) * quantized.scale
     return weight + (seen - weight).detach()
+
+
+def _squeezed_weight(weight: Tensor, config: CrossbarConfig, *, noisy: bool, groups: int) -> Tensor:
+    """Return the weight that squeezed arrays store, with the noise of their own cells, shifted rows' cells amplified."""
+    placement = map_weight(weight, config.mapping, groups=groups)
+    codes = placement.to_codes().to(weight.dtype)
+    if noisy:
+        device = config.device
+        variance = _cell_variance(device, target_conductance(placement, device))
+        factor = column_factor(placement, device)
+        spread = scatter_cells(placement, variance, weight=factor * factor, power=2).sqrt()
+        codes = codes + spread * torch.randn_like(codes)
+    return codes * placement.scale
 
 
 def _cell_variance(device: Device, conductance: Tensor) -> Tensor:

@@ -61,8 +61,6 @@ class InputConfig:
         """Return how many pulses carry an input code that is shifted by up to `extra_bits`."""
         if self.bits is None or self.pulse_bits is None:
             return 1
-        if self.pulse_bits == self.bits:
-            return 1
         return -(-(self.bits + extra_bits) // self.pulse_bits)
 
 

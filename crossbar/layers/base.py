@@ -81,7 +81,9 @@ class AbstractAnalogLayer(nn.Module, ABC):
         codes = self.array.code_range(x, vector_dimensions=self.vector_dimensions)
         units = quantize_inputs(x, codes, self.array.config.inputs)
         if self.training:
-            matrix = training_weight(self.weight_matrix(), self.array.config, self.array.code_variance)
+            matrix = training_weight(
+                self.weight_matrix(), self.array.config, self.array.code_variance, groups=self.array.groups
+            )
             outputs = self.linear_map(units, self.shape_weight(matrix.t()))
         elif self.plan.kind == "collapsed":
             outputs = self._read_collapsed(units)
