@@ -25,9 +25,9 @@ def attach_thresholds(
 ) -> fx.GraphModule:
     """Replace every ReLU of a model, module or function, by thresholds of its own.
 
-    Each place where ReLU is applied gets one `Threshold`, also where the same module is applied several times. The model
-    is traced in eval mode, and the result is compared with it on `example_input`. `named_thresholds` lists what was
-    replaced, and so does the model's printout.
+    Each place where ReLU is applied gets one `Threshold`, also where the same module is applied several times. The
+    model is traced in eval mode, and the result is compared with it on `example_input`. `named_thresholds` lists what
+    was replaced, and so does the model's printout.
 
     Parameters
     ----------
@@ -94,8 +94,8 @@ def _checked_calls(graph: fx.Graph, model: nn.Module) -> list[ReLUCall]:
     hidden = hidden_relus(graph, model)
     if hidden:
         raise ValueError(
-            f"`model` has ReLUs inside layers that are called as a whole and cannot get thresholds: {', '.join(hidden)}. "
-            "Use layers that apply nn.ReLU in a forward of your own."
+            "`model` has ReLUs inside layers that are called as a whole and cannot get thresholds: "
+            f"{', '.join(hidden)}. Use layers that apply nn.ReLU in a forward of your own."
         )
     calls = list(relu_calls(graph, model))
     if not calls:
@@ -120,7 +120,7 @@ class _Recorder(fx.Interpreter):
 def _activations(model: fx.GraphModule, calls: list[ReLUCall], example_input: Tensor) -> list[Tensor]:
     """Return the output of every ReLU for the example."""
     recorder = _Recorder(model, [call.node for call in calls])
-    recorder.run(example_input)  # type: ignore[no-untyped-call]
+    recorder.run(example_input)
     activations: list[Tensor] = [recorder.results[call.node] for call in calls]
     for call, activation in zip(calls, activations, strict=True):
         if activation.ndim == 0 or len(activation) != len(example_input):
@@ -174,7 +174,8 @@ def _seeded_output(model: nn.Module, example_input: Tensor) -> Tensor:
 
 def _check_output(output: Tensor, expected: Tensor) -> None:
     tolerance = 1e-5 * float(expected.abs().max())
-    if output.shape != expected.shape or not torch.allclose(output, expected, rtol=1e-4, atol=tolerance, equal_nan=True):
+    same = torch.allclose(output, expected, rtol=1e-4, atol=tolerance, equal_nan=True)
+    if not same:
         raise RuntimeError(
             "`model` gives another output when traced: its `forward` changes a tensor or itself in a way that torch.fx "
             "does not see. Apply ReLU as nn.ReLU modules and avoid in-place operations on views."

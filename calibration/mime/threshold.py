@@ -51,6 +51,7 @@ class Threshold(nn.Module):
         input_gradient: InputGradient = "jump",
         replaces: str = "",
     ) -> None:
+        """Start every threshold at `initial`."""
         super().__init__()
         check_nonnegative("initial", initial, hint="Thresholds below 0 would pass negative activations.")
         check_choice("input_gradient", input_gradient, ("jump", "value"))
@@ -65,8 +66,8 @@ class Threshold(nn.Module):
         """Apply the thresholds to (batch, *neurons)."""
         if y.shape[1:] != self.neurons:
             raise ValueError(
-                f"`y` must be (batch, {', '.join(map(str, self.neurons))}), the shape that this threshold was made for. "
-                f"Got {tuple(y.shape)}. Attach thresholds again with an input of the new size."
+                f"`y` must be (batch, {', '.join(map(str, self.neurons))}), the shape that this threshold was made "
+                f"for. Got {tuple(y.shape)}. Attach thresholds again with an input of the new size."
             )
         output: Tensor = _Step.apply(y, self.threshold, self.surrogate, self.input_gradient)  # type: ignore[no-untyped-call]
         return output

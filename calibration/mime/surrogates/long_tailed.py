@@ -11,7 +11,10 @@ from devices.validation import check_positive
 
 @dataclass(frozen=True, kw_only=True)
 class LongTailedSurrogate(AbstractSurrogate):
-    """`2 - 4|u|` up to 0.4, 0.4 up to 1, then 0, with `u` in units of `width` (Liu et al., dynamic sparse training, ICLR 2020)."""
+    """`2 - 4|u|` up to 0.4, 0.4 up to 1, then 0, with `u` in units of `width`.
+
+    Liu et al., "Dynamic sparse training", ICLR 2020.
+    """
 
     width: float = 1.0
     """Distance from the threshold at which the slope ends, in units of the activation."""
