@@ -113,7 +113,7 @@ def _step(run: Run, batch: Any) -> None:
         loss = run.loss(output, target)
         penalty = run.penalty(thresholds)
         (loss + penalty).backward()  # type: ignore[no-untyped-call]
-    value = float(loss)
+    value = float(loss.detach())
     if not math.isfinite(value):
         raise FloatingPointError(
             f"The loss is {value}. Use smaller learning rates, or adapt the batch-norm statistics first "
@@ -123,8 +123,8 @@ def _step(run: Run, batch: Any) -> None:
     for threshold in thresholds:
         threshold.project()
     classes = not target.is_floating_point() and output.ndim == 2
-    correct = float((output.argmax(1) == target).sum()) if classes else math.nan
-    seen = {"loss": value * len(inputs), "penalty": float(penalty) * len(inputs), "correct": correct}
+    correct = float((output.detach().argmax(1) == target).sum()) if classes else math.nan
+    seen = {"loss": value * len(inputs), "penalty": float(penalty.detach()) * len(inputs), "correct": correct}
     for name, amount in {**seen, "samples": float(len(inputs))}.items():
         run.sums[name] += amount
 
