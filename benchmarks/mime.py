@@ -2,9 +2,9 @@
 
 Usage: python benchmarks/mime.py DATA OUT [--parent resnet20] [--train 2000] [--test 1000] [--epochs 4]
 
-DATA holds cifar10.npz, mnist.npz and the trained parents. OUT keeps every result as it comes
-(results-PARENT.json) and the runs in progress: a killed benchmark goes on where it was. Rows of the accuracy table, each child trained on the same
-images for the same epochs with the same seed:
+DATA holds cifar10.npz, mnist.npz and the trained parents. OUT keeps every result as it comes (results-PARENT.json) and
+the runs in progress: a killed benchmark goes on where it was. Rows of the accuracy table, each child trained on the
+same images for the same epochs with the same seed:
 
 - head: the head alone, with batch-norm statistics of its own;
 - thresholds: thresholds per neuron and head, with batch-norm statistics of its own;
@@ -156,7 +156,7 @@ def trained_tasks(options, results, parent, features, data):
 
 
 def on_array(options, results, parent, bank, data, config, label):
-    """Load the tasks on a programmed chip: accuracy before and after calibration, and whether switching moved a buffer."""
+    """Load the tasks on a programmed chip: accuracy before and after calibration, and whether a buffer moved."""
     last, _ = list(parent.named_children())[-1]
     if all(f"{label}/{child}/both" in results.values for child in CHILDREN):
         return

@@ -46,7 +46,6 @@ def sparsity_report(bank: TaskBank, batches: Mapping[str, Iterable[Any]], *, pro
         If a task is unknown or has no batch.
     """
     sites = dict(named_thresholds(bank.model))
-    arrays = {name: layer for name, layer in named_analog_layers(bank.model) if layer.array.programmed_yet}
     active, measured = bank.active, []
     relu = {name: torch.zeros_like(site.threshold) for name, site in sites.items()}
     try:
@@ -58,14 +57,16 @@ def sparsity_report(bank: TaskBank, batches: Mapping[str, Iterable[Any]], *, pro
                     measured.append(_measure(bank.model, with_progress(items, progress=progress, description=task)))
     finally:
         bank.switch(active)
+    # A task with a digital head of its own never reads the parent's: those reads are 0.
+    arrays = list(dict.fromkeys(array for one in measured for array in one.reads))
     coords = {"task": list(batches), "activation": list(_KINDS), "layer": list(sites)}
     dims, shape = ("task", "activation"), (len(batches), len(_KINDS))
-    zeros = np.array([list(m.sparsity.values()) for m in measured]).reshape(*shape, -1)
+    zeros = np.array([list(one.sparsity.values()) for one in measured]).reshape(*shape, -1)
     data_vars: dict[str, Any] = {"sparsity": ((*dims, "layer"), zeros, {"long_name": "share of zeros", "units": "1"})}
     if arrays:
-        coords["array"] = list(arrays)
+        coords["array"] = arrays
         for name in (f.name for f in fields(ReadCount)):
-            numbers = [[m.reads[array][name] / m.samples for array in arrays] for m in measured]
+            numbers = [[one.reads.get(array, {}).get(name, 0) / one.samples for array in arrays] for one in measured]
             data_vars[name] = (
                 (*dims, "array"),
                 np.array(numbers).reshape(*shape, -1),

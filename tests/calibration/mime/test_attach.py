@@ -78,9 +78,7 @@ def test_initial_thresholds_and_modes():
 
 def test_the_seed_programs_the_same_chip_through_either():
     model = xb.convert_to_analog(network(), NOISY)
-    attached = xb.convert_to_analog(
-        mime.attach_thresholds(network(), images(2)), NOISY, overrides={"re:relu.*": None}
-    )
+    attached = xb.convert_to_analog(mime.attach_thresholds(network(), images(2)), NOISY, overrides={"re:relu.*": None})
     for chip in (model, attached):
         xb.program_analog_weights(chip, generator=seeded(3))
     same_output(model, attached, images())
@@ -119,6 +117,8 @@ def test_models_that_cannot_have_thresholds_are_refused():
         mime.attach_thresholds(mime.attach_thresholds(network(), images(2)), images(2))
     with pytest.raises(RuntimeError, match="not programmed"):
         mime.attach_thresholds(xb.convert_to_analog(network(Images), NOISY), images(2))
-    layer = nn.Sequential(nn.Linear(6, 6), nn.ReLU(), nn.TransformerEncoderLayer(6, 2, activation=nn.ReLU(), dropout=0.0))
+    layer = nn.Sequential(
+        nn.Linear(6, 6), nn.ReLU(), nn.TransformerEncoderLayer(6, 2, activation=nn.ReLU(), dropout=0.0)
+    )
     with pytest.raises(ValueError, match="inside layers that are called as a whole"):
         mime.attach_thresholds(layer, torch.randn(4, 3, 6))
