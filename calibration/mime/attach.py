@@ -111,6 +111,7 @@ class _Recorder(fx.Interpreter):
         self.results: dict[fx.Node, Any] = dict.fromkeys(nodes)
 
     def run_node(self, n: fx.Node) -> Any:
+        """Run one call."""
         result = super().run_node(n)
         if n in self.results:
             self.results[n] = result

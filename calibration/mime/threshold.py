@@ -99,6 +99,7 @@ class _Step(torch.autograd.Function):
     def forward(
         context: Any, y: Tensor, threshold: Tensor, surrogate: AbstractSurrogate, input_gradient: InputGradient
     ) -> Tensor:
+        """Zero what is below its threshold."""
         threshold = threshold.clamp(min=0)
         context.save_for_backward(y, threshold)
         context.surrogate, context.input_gradient = surrogate, input_gradient
@@ -107,6 +108,7 @@ class _Step(torch.autograd.Function):
 
     @staticmethod
     def backward(context: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Let the surrogate's pulse stand for the derivative of the step."""
         y, threshold = context.saved_tensors
         gradient = gradients[0]
         pulse = context.surrogate.slope(y - threshold)

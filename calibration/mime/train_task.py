@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -63,7 +64,7 @@ def train_task(
     batches
         Labelled batches, tuples (input, target) or mappings; one that can be iterated once per epoch.
     head
-        Number of classes, or the module that takes the place of the model's last layer. It stays digital.
+        Number of classes, or the module that takes the place of the model's last layer; it stays digital.
     beta, reward
         Weight of the penalty on the thresholds; `"high"` rewards high ones and so sparsity.
     epochs
@@ -71,16 +72,14 @@ def train_task(
     learning_rate, head_learning_rate
         First rates of thresholds, in units of the activations, and of head and batch norm.
     thresholds
-        Whether thresholds learn; False trains the head (and batch norm) alone.
+        Whether thresholds learn.
     batchnorm
         Batch norms keep the `"parent"`'s state; get the task's own `"statistics"`, measured exactly at the end; or get
         own statistics and learn scale and offset (`"affine"`).
     loss
         Of (output, target).
-    checkpoint
-        File to continue from where it exists, and to keep the run in.
-    checkpoint_steps
-        Batches between checkpoints. Default: one per epoch.
+    checkpoint, checkpoint_steps
+        File to continue from where it exists, and to keep the run in; and batches between two writes (None: an epoch).
     progress
         Show a progress bar (needs tqdm).
 
@@ -93,32 +92,69 @@ def train_task(
     FloatingPointError
         If the loss is not finite.
     """
-    for name, rate in {"learning_rate": learning_rate, "head_learning_rate": head_learning_rate}.items():
-        check_positive(name, rate)
-    check_integer("epochs", epochs, at_least=1)
-    check_choice("batchnorm", batchnorm, ("parent", "statistics", "affine"))
+    settings = _Settings(
+        epochs=epochs,
+        beta=beta,
+        reward=reward,
+        learning_rate=learning_rate,
+        head_learning_rate=head_learning_rate,
+        thresholds=thresholds,
+        batchnorm=batchnorm,
+    )
     task = _new_task(model, head, batchnorm)
-    settings = {"parent": task.parent, "head": str(task.head), "beta": beta, "reward": reward, "epochs": epochs}
-    settings |= {"rates": [learning_rate, head_learning_rate], "thresholds": thresholds, "batchnorm": batchnorm}
     with training_modes_kept(model), installed(model, task_values(task)):
-        model.eval()
-        for norm in batchnorm_modules(model) if batchnorm != "parent" else []:
-            norm.train()
-        run = Run(
-            model=model,
-            learned=_learned(task, thresholds=thresholds),
-            optimizer=_optimizer(task, learning_rate if thresholds else None, head_learning_rate),
-            loss=loss,
-            penalty=exponential_penalty(beta, reward),
-            epochs=epochs,
-            checkpoint=None if checkpoint is None else Path(checkpoint),
-            checkpoint_steps=checkpoint_steps,
-            settings=json.dumps(settings, sort_keys=True),
-        )
+        run = _prepare(model, task, settings, loss, checkpoint, checkpoint_steps)
         history = fit(run, batches, progress=progress, description="task")
         if batchnorm != "parent":
             adapt_batchnorm(model, batches, progress=progress)
-    return TrainedTask(task, history.assign_attrs(settings | {"rates": json.dumps(settings["rates"])}))
+    return TrainedTask(task, history.assign_attrs(settings=run.settings))
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Settings:
+    """What a training run must share with the checkpoint that it continues from."""
+
+    epochs: int
+    beta: float
+    reward: Reward
+    learning_rate: float
+    head_learning_rate: float
+    thresholds: bool
+    batchnorm: BatchNormTask
+
+    def __post_init__(self) -> None:
+        """Refuse runs that cannot be."""
+        check_integer("epochs", self.epochs, at_least=1)
+        check_positive("learning_rate", self.learning_rate)
+        check_positive("head_learning_rate", self.head_learning_rate)
+        check_choice("batchnorm", self.batchnorm, ("parent", "statistics", "affine"))
+
+
+def _prepare(
+    model: nn.Module,
+    task: Task,
+    settings: _Settings,
+    loss: Loss,
+    checkpoint: str | Path | None,
+    checkpoint_steps: int | None,
+) -> Run:
+    """Set the training flags of a model that holds a new task, and return the run that trains it."""
+    model.eval()
+    for norm in batchnorm_modules(model) if settings.batchnorm != "parent" else []:
+        norm.train()
+    rate = settings.learning_rate if settings.thresholds else None
+    described = {"parent": task.parent, "head": str(task.head), **asdict(settings)}
+    return Run(
+        model=model,
+        learned=_learned(task, thresholds=settings.thresholds),
+        optimizer=_optimizer(task, rate, settings.head_learning_rate),
+        loss=loss,
+        penalty=exponential_penalty(settings.beta, settings.reward),
+        epochs=settings.epochs,
+        checkpoint=None if checkpoint is None else Path(checkpoint),
+        checkpoint_steps=checkpoint_steps,
+        settings=json.dumps(described, sort_keys=True),
+    )
 
 
 def _new_task(model: nn.Module, head: int | nn.Module, batchnorm: BatchNormTask) -> Task:

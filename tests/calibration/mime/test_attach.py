@@ -107,7 +107,7 @@ def test_models_that_cannot_have_thresholds_are_refused():
     x = torch.randn(4, 6)
     with pytest.raises(ValueError, match="applies no ReLU"):
         mime.attach_thresholds(nn.Linear(6, 2), x)
-    with pytest.raises(ValueError, match="cannot be traced by torch.fx"):
+    with pytest.raises(ValueError, match=r"cannot be traced by torch\.fx"):
         mime.attach_thresholds(Branching(), x)
     with pytest.raises(RuntimeError, match="another output when traced"):
         mime.attach_thresholds(Sneaky(), x)

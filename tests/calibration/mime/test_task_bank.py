@@ -167,11 +167,11 @@ def test_bad_input_is_refused(tmp_path):
         bank.add("a", task)
     with pytest.raises(ValueError, match="must not be empty or contain '/'"):
         bank.add("x/y", task)
-    with pytest.raises(ValueError, match="has no task 'z'. Tasks: parent, a, b, c"):
+    with pytest.raises(ValueError, match=r"has no task 'z'\. Tasks: parent, a, b, c"):
         bank.switch("z")
     with pytest.raises(ValueError, match="is the parent or active"):
         bank.remove("parent")
-    with pytest.raises(ValueError, match="one task per sample. Got 1 for 12"):
+    with pytest.raises(ValueError, match=r"one task per sample\. Got 1 for 12"):
         bank(x, ["a"])
     with pytest.raises(ValueError, match="has no task 'z'"):
         bank(x, ["z"] * 12)

@@ -68,7 +68,7 @@ def test_a_negative_threshold_acts_as_zero_and_can_come_back():
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match="`initial` must be >= 0. Got -1"):
+    with pytest.raises(ValueError, match=r"`initial` must be >= 0\. Got -1"):
         Threshold((3,), initial=-1.0)
     with pytest.raises(ValueError, match="`granularity` must be one of"):
         Threshold((3,), granularity="pixel")
