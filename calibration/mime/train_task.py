@@ -76,12 +76,10 @@ def train_task(
     batchnorm
         Batch norms keep the `"parent"`'s state; get the task's own `"statistics"`, measured exactly at the end; or get
         own statistics and learn scale and offset (`"affine"`).
-    loss
-        Of (output, target).
     checkpoint, checkpoint_steps
         File to continue from where it exists, and to keep the run in; and batches between two writes (None: an epoch).
-    progress
-        Show a progress bar (needs tqdm).
+    loss, progress
+        Function of (output, target), and whether to show a progress bar (needs tqdm).
 
     Raises
     ------
