@@ -86,9 +86,9 @@ class AbstractAnalogLayer(nn.Module, ABC):
         elif self.plan.kind == "collapsed":
             outputs = self._read_collapsed(units)
         else:
-            outputs = self.assemble(self.array.read(self.input_vectors(units)), x)
-        bias = self.bias_view()
-        return outputs * codes.scale if bias is None else torch.addcmul(bias, outputs, codes.scale)
+            outputs = self._read_tiled(units, x)
+        scale, offset = self._periphery(codes.scale)
+        return outputs * scale if offset is None else torch.addcmul(offset, outputs, scale)
 
     def shape_weight(self, matrix: Tensor) -> Tensor:
         """Give a matrix (outputs, inputs per group) the shape of the weight."""
@@ -101,8 +101,45 @@ class AbstractAnalogLayer(nn.Module, ABC):
     def _read_collapsed(self, units: Tensor) -> Tensor:
         """Read one effective weight, and the output-referred variance of fresh read noise."""
         outputs = self.linear_map(units, self.shape_weight(self.array.effective_weight))
+        if self.array.offset_error is not None:
+            outputs = outputs + self.per_output(self.array.offset_error)
         if self.array.effective_variance is None:
             return outputs
-        power = pulse_power(units.detach(), self.array.config.inputs)
-        variance = self.linear_map(power, self.shape_weight(self.array.effective_variance))
-        return outputs + torch.sqrt(variance.clamp(min=0)) * torch.randn_like(outputs)
+        return outputs + torch.sqrt(self._read_variance(units.detach())) * torch.randn_like(outputs)
+
+    def _read_variance(self, units: Tensor) -> Tensor:
+        """Return the output-referred variance of fresh read noise."""
+        inputs, variance = self.array.config.inputs, self.array.effective_variance
+        weight = self.shape_weight(variance)
+        if not inputs.offset_code:
+            return self.linear_map(pulse_power(units, inputs), weight).clamp(min=0)
+        # Padding is driven with the offset too, so what it adds is told apart from what the inputs add.
+        rest = pulse_power(torch.full_like(units[..., :1], float(inputs.offset_code)), inputs)
+        excess = self.linear_map(pulse_power(units + inputs.offset_code, inputs) - rest, weight)
+        return (excess + self.per_output(variance.sum(1)) * rest.flatten()[0]).clamp(min=0)
+
+    def _read_tiled(self, units: Tensor, x: Tensor) -> Tensor:
+        """Read tile by tile; a gradient passes as if the ADCs were ideal (straight through)."""
+        with torch.no_grad():
+            outputs = self.assemble(self.array.read(self.input_vectors(units)), x)
+        if not units.requires_grad:
+            return outputs
+        linear = self.linear_map(units, self.shape_weight(self.array.effective_weight))
+        return linear + (outputs - linear).detach()
+
+    def _periphery(self, scale: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Return what multiplies the outputs and what is added: input scale, digital corrections, bias."""
+        bias = self.bias_view()
+        if self.training:
+            return scale, bias
+        for factor in (self.array.drift_scale, self.array.output_scale):
+            if factor is not None:
+                scale = scale * self.per_output(factor)
+        if self.array.output_offset is None:
+            return scale, bias
+        offset = self.per_output(self.array.output_offset)
+        return scale, offset if bias is None else bias + offset
+
+    def per_output(self, values: Tensor) -> Tensor:
+        """Give values, () or (outputs,), a shape that broadcasts to the layer's output."""
+        return values.reshape(-1, *(1,) * (self.vector_dimensions - 1))
