@@ -27,8 +27,13 @@ class CrossbarConfig:
     plan: Literal["auto", "collapsed", "tiled"] = "auto"
     """Read every layer as one effective weight (collapsed), or tile by tile and cycle by cycle (tiled); auto takes the
     first wherever it gives the same numbers."""
+    parallel_rows: int | None = None
+    """Word lines driven at a time (an operation unit), each group read and converted by itself; None: all of a tile."""
+    undriven: Literal["grounded", "open"] = "grounded"
+    """The other word lines meanwhile: held at 0 V, or their cells switched off by their access transistors."""
     chunk: int = 64
-    """Input vectors that the tiled plan holds at a time; more need more memory and leave the cache."""
+    """Input vectors that the tiled plan holds at a time; more need more memory and leave the cache. A read holds about
+    `chunk * cycles * (rows + bit lines that share word lines)` numbers beside its inputs and outputs."""
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot be."""
@@ -39,6 +44,9 @@ class CrossbarConfig:
             raise TypeError(f"`adc` must be ADC or None. Got {self.adc!r}.")
         check_choice("plan", self.plan, ("auto", "collapsed", "tiled"))
         check_integer("chunk", self.chunk, at_least=1)
+        check_choice("undriven", self.undriven, ("grounded", "open"))
+        if self.parallel_rows is not None:
+            check_integer("parallel_rows", self.parallel_rows, at_least=1, hint="None drives all rows at a time.")
         levels = self.device.levels
         if levels is not None and 2**self.mapping.cell_bits > levels:
             raise ValueError(

@@ -78,7 +78,7 @@ def convert_to_digital(model: nn.Module, *, inplace: bool = False) -> nn.Module:
         return model.to_digital()
     digital: dict[int, nn.Module] = {}
     for parent in list(model.modules()):
-        for name, child in list(parent.named_children()):
+        for name, child in list(parent._modules.items()):
             if isinstance(child, AbstractAnalogLayer):
                 setattr(parent, name, digital.setdefault(id(child), child.to_digital()))
     return model
@@ -122,10 +122,13 @@ def _convert(
     result = module
     if chosen is not None and analog_class is not None:
         result = analog_class.from_digital(module, chosen).train(module.training)
-    elif pattern is not None and chosen is not None and not list(module.children()):
-        raise TypeError(f"`overrides[{pattern!r}]` gives a config to a {type(module).__name__}, which has no analog form.")
+    elif pattern == name and chosen is not None and not list(module.children()):
+        raise TypeError(f"`overrides[{name!r}]` gives a config to a {type(module).__name__}, which has no analog form.")
     elif chosen is not None:
-        for child_name, child in list(module.named_children()):
+        # Not `named_children`, which names a layer that is used twice only once.
+        for child_name, child in list(module._modules.items()):
+            if child is None:
+                continue
             qualified = f"{name}.{child_name}" if name else child_name
             setattr(module, child_name, _convert(child, qualified, chosen, overrides, converted, left))
         if _has_weight_matrix(module) and not isinstance(module, AbstractAnalogLayer):

@@ -8,6 +8,7 @@ from devices.programming.exact import ExactProgramming
 from devices.read_noise.base import AbstractReadNoise
 from devices.stuck_cells import StuckCells
 from devices.validation import check_integer
+from devices.validity import ValidityRange, warn_conductances
 from devices.window import Window
 
 _EXACT = ExactProgramming()
@@ -35,6 +36,8 @@ class Device:
     """How the conductance moves with time."""
     stuck: StuckCells | None = None
     """Cells that do not answer to programming."""
+    validity: ValidityRange | None = None
+    """Where the numbers were measured; use outside of it warns. None: nothing is known about that."""
     name: str = ""
     """Name of the device."""
     source: str = ""
@@ -45,6 +48,7 @@ class Device:
         Window(g_min=self.g_min, g_max=self.g_max)
         if self.levels is not None:
             check_integer("levels", self.levels, at_least=2, hint="Use None for a continuous cell.")
+        warn_conductances(self.validity, self.label, low=self.g_min, high=self.g_max)
 
     @property
     def window(self) -> Window:
@@ -55,3 +59,8 @@ class Device:
     def on_off_ratio(self) -> float:
         """`g_max / g_min`, infinite for a cell that switches off completely."""
         return self.g_max / self.g_min if self.g_min > 0 else float("inf")
+
+    @property
+    def label(self) -> str:
+        """Name and source, for messages."""
+        return f"{self.name or 'The device'}{f' ({self.source})' if self.source else ''}"

@@ -8,7 +8,9 @@ from torch import Tensor
 
 from devices.device import Device
 from devices.randomness import spawn_generators
+from devices.read_noise.base import AbstractReadNoise
 from devices.validation import check_nonnegative
+from devices.validity import warn_conductances, warn_read_voltage, warn_time
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -42,8 +44,13 @@ def program_cells(device: Device, target: Tensor, *, generator: torch.Generator 
         If `target` is not a floating-point tensor.
     ValueError
         If it has a negative or non-finite conductance.
+
+    Warns
+    -----
+    OutOfRangeWarning
+        If a target other than 0, which stands for an absent cell, lies outside what the device was measured for.
     """
-    _check_target(target)
+    _check_target(device, target)
     for_programming, for_stuck, for_drift, for_read = spawn_generators(4, device=target.device, generator=generator)
     window = device.window
     programmed = device.programming.apply(target, window, generator=for_programming)
@@ -75,6 +82,16 @@ def conductance_at(device: Device, cells: ProgrammedCells, t: float) -> Tensor:
 
     Drift and, where the read noise stands for device-to-device spread, its frozen deviate are applied; stuck cells
     stay where they are. The same cells and time always give the same conductances.
+
+    Raises
+    ------
+    ValueError
+        If the drift is a table of measurements that ends before `t`.
+
+    Warns
+    -----
+    OutOfRangeWarning
+        If the device was not measured for so long.
     """
     check_nonnegative("t", t, hint="It is in seconds since programming.")
     conductance = cells.programmed
@@ -82,6 +99,7 @@ def conductance_at(device: Device, cells: ProgrammedCells, t: float) -> Tensor:
         conductance = device.drift.apply(
             conductance, target=cells.target, state=cells.drift_state, t=t, window=device.window
         )
+    warn_time(device.validity, device.label, t)
     if device.read_noise is not None and cells.read_deviation is not None:
         sigma = device.read_noise.sigma(conductance, target=cells.target, window=device.window, t=t)
         conductance = torch.addcmul(conductance, sigma, cells.read_deviation)
@@ -94,13 +112,9 @@ def read_noise_variance(device: Device, conductance: Tensor, cells: ProgrammedCe
 
     An open cell conducts nothing and adds no noise.
     """
-    noise = device.read_noise
-    if noise is None or noise.draw != "read":
+    if device.read_noise is None or device.read_noise.draw != "read":
         return None
-    variance = noise.sigma(conductance, target=cells.target, window=device.window, t=t).square()
-    if cells.stuck is None:
-        return variance
-    return variance.masked_fill(cells.stuck & (cells.programmed == 0), 0)
+    return _read_sigma(device, device.read_noise, conductance, cells, t).square()
 
 
 def read_conductance(
@@ -108,11 +122,16 @@ def read_conductance(
 ) -> Tensor:
     """Return what one read at `t` seconds sees of every cell [S], fresh read noise included, clamped at 0."""
     conductance = conductance_at(device, cells, t)
-    variance = read_noise_variance(device, conductance, cells, t)
-    if variance is None or device.read_noise is None:
+    if device.read_noise is None or device.read_noise.draw != "read":
         return conductance
+    sigma = _read_sigma(device, device.read_noise, conductance, cells, t)
     deviate = device.read_noise.deviate(conductance, generator=generator)
-    return torch.addcmul(conductance, variance.sqrt(), deviate).clamp(min=0)
+    return torch.addcmul(conductance, sigma, deviate).clamp_(min=0)
+
+
+def check_read_voltage(device: Device, read_voltage: float) -> None:
+    """Warn with `OutOfRangeWarning` if the device was not measured at so high a `read_voltage` [V]."""
+    warn_read_voltage(device.validity, device.label, read_voltage)
 
 
 def level_conductances(device: Device, levels: Tensor, *, number: int) -> Tensor:
@@ -137,11 +156,22 @@ def snap_to_levels(device: Device, target: Tensor) -> Tensor:
     return target + (nearest - target).detach()
 
 
-def _check_target(target: Tensor) -> None:
+def _read_sigma(
+    device: Device, noise: AbstractReadNoise, conductance: Tensor, cells: ProgrammedCells, t: float
+) -> Tensor:
+    sigma = noise.sigma(conductance, target=cells.target, window=device.window, t=t)
+    return sigma if cells.stuck is None else sigma.masked_fill(cells.stuck & (cells.programmed == 0), 0)
+
+
+def _check_target(device: Device, target: Tensor) -> None:
     if not target.is_floating_point():
         raise TypeError(f"`target` must be a floating-point tensor of siemens. Got {target.dtype}.")
-    if target.numel() == 0:
+    if target.numel() == 0 or target.is_meta:
         return
     low, high = (float(bound) for bound in target.detach().aminmax())
     if not (low >= 0 and math.isfinite(high)):
         raise ValueError(f"`target` must hold finite conductances >= 0. Got values from {low} to {high}.")
+    if low == 0 < high and device.validity is not None and device.validity.g_min > 0:
+        low = float(target.detach().masked_fill(target == 0, high).min())
+    if high > 0:
+        warn_conductances(device.validity, device.label, low=low, high=high)

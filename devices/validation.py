@@ -1,5 +1,6 @@
 """The sentences every config uses to refuse a value that cannot be."""
 
+import itertools
 import math
 from collections.abc import Collection
 
@@ -54,6 +55,26 @@ def check_choice(name: str, value: object, choices: Collection[object], *, hint:
     """Raise unless `value` is one of `choices`."""
     if value not in choices:
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Got {value!r}.{_tail(hint)}")
+
+
+def check_numbers(
+    name: str, values: tuple[float, ...], *, at_least: int = 0, exactly: int | None = None, hint: str = ""
+) -> None:
+    """Raise unless `values` is a tuple of finite numbers, `at_least` many or `exactly` so many."""
+    if not isinstance(values, tuple):
+        raise TypeError(f"`{name}` must be a tuple of numbers. Got {values!r}.{_tail(hint)}")
+    if len(values) < at_least or (exactly is not None and len(values) != exactly):
+        wanted = f"at least {at_least}" if exactly is None else f"exactly {exactly}"
+        raise ValueError(f"`{name}` must hold {wanted} numbers. Got {len(values)}.{_tail(hint)}")
+    for value in values:
+        check_finite(name, value, hint=hint)
+
+
+def check_increasing(name: str, values: tuple[float, ...], *, hint: str = "") -> None:
+    """Raise unless `values` is a tuple of at least two strictly increasing finite numbers."""
+    check_numbers(name, values, at_least=2, hint=hint)
+    if any(left >= right for left, right in itertools.pairwise(values)):
+        raise ValueError(f"`{name}` must increase strictly. Got {values!r}.{_tail(hint)}")
 
 
 def _tail(hint: str) -> str:

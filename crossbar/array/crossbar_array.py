@@ -9,19 +9,29 @@ import torch
 from torch import Tensor, nn
 
 from crossbar.array.collapse import baseline_weight, effective_variance, effective_weight
+from crossbar.array.operation_units import split_rows
 from crossbar.array.plan import Plan, choose_plan
-from crossbar.array.programming import program_placement, read_state
-from crossbar.array.tiled_read import adc_steps, read_tiles
+from crossbar.array.prepare_read import adc_steps, may_clip, read_settings, read_tables
+from crossbar.array.programming import (
+    parallel_rows,
+    program_placement,
+    read_transfer,
+    target_conductance,
+    transfer_variance,
+)
+from crossbar.array.read_tables import BlockRun, ReadTables, find_runs
+from crossbar.array.tiled_read import ReadSettings, read_tiles
 from crossbar.array.training import code_variance
 from crossbar.config import CrossbarConfig
-from crossbar.converters import CodeRange, code_range
+from crossbar.converters import CodeRange, code_range, draw_converter_errors
 from crossbar.serialization import config_to_json, tensor_to_text, text_to_tensor
-from devices import ProgrammedCells, redraw_drift
+from devices import ProgrammedCells, conductance_at, redraw_drift
 from mapping import Placement, map_weight
 
 _PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
 _CELLS = tuple(f.name for f in fields(ProgrammedCells) if f.name != "target")
-_READ = ("effective_weight", "effective_variance", "transfer", "variance", "steps", "baseline")
+_READ = ("effective_weight", "effective_variance", "offset_error", "transfer", "converter_errors", "time")
+_TABLES = tuple(f.name for f in fields(ReadTables))
 _FITTED_TO_CHIP = ("drift_scale", "output_scale", "output_offset")
 _CALIBRATED = ("input_range", "calibrated_steps", *_FITTED_TO_CHIP)
 
@@ -41,6 +51,11 @@ class CrossbarArray(nn.Module):
     """
 
     effective_weight: Tensor
+    effective_variance: Tensor | None
+    offset_error: Tensor | None
+    transfer: Tensor
+    steps: Tensor | None
+    input_range: Tensor | None
     calibrated_steps: Tensor | None
     drift_scale: Tensor | None
     output_scale: Tensor | None
@@ -52,8 +67,12 @@ class CrossbarArray(nn.Module):
         self.groups = groups
         self.plan: Plan = choose_plan(config)
         self._shape: dict[str, Any] = {}
-        for name in (*_PLACEMENT, "target", *_CELLS, *_READ, "time", *_CALIBRATED):
+        self._runs: tuple[BlockRun, ...] = ()
+        self._settings: ReadSettings | None = None
+        for name in (*_PLACEMENT, *_CELLS, *_READ, *_CALIBRATED):
             self.register_buffer(name, None)
+        for name in ("steps", "digital_weight", *(f"read_{name}" for name in _TABLES)):
+            self.register_buffer(name, None, persistent=False)
         if config.inputs.maximum is not None:
             self.input_range = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
         self.register_buffer("code_variance", code_variance(config), persistent=False)
@@ -67,8 +86,8 @@ class CrossbarArray(nn.Module):
         """Raise unless the arrays hold a chip."""
         if self.programmed is None:
             raise RuntimeError(
-                "This layer's crossbars are not programmed. Call `crossbar.program_analog_weights(model)` before reading "
-                "in eval mode."
+                "This layer's crossbars are not programmed. Call `crossbar.program_analog_weights(model)` before "
+                "reading in eval mode."
             )
 
     @property
@@ -78,10 +97,17 @@ class CrossbarArray(nn.Module):
         return Placement(**{name: getattr(self, name) for name in _PLACEMENT}, **self._shape)
 
     @property
+    def read_placement(self) -> Placement:
+        """The placement as reads see it: where few word lines are driven at a time, each group is a tile of its own."""
+        placement = self.placement
+        rows = parallel_rows(placement, self.config)
+        return placement if rows is None else split_rows(placement, rows)
+
+    @property
     def cells(self) -> ProgrammedCells:
         """Every cell with its own draws, (tiles, rows, cols)."""
-        self.require_programmed()
-        return ProgrammedCells(target=self.target, **{name: getattr(self, name) for name in _CELLS})
+        target = target_conductance(self.placement, self.config.device)
+        return ProgrammedCells(target=target, **{name: getattr(self, name) for name in _CELLS})
 
     @torch.no_grad()
     def program(self, weight: Tensor, *, generator: torch.Generator | None = None) -> None:
@@ -90,21 +116,26 @@ class CrossbarArray(nn.Module):
 
     @torch.no_grad()
     def hold(self, placement: Placement, *, generator: torch.Generator | None = None) -> None:
-        """Program a fresh chip with a placement made elsewhere, e.g. a squeezed one.
+        """Program a fresh chip with a placement made elsewhere.
 
         Output corrections were fitted to the chip before and are dropped; input and ADC ranges stay, the latter where
         the arrays have the same shape.
         """
         for name in _FITTED_TO_CHIP:
             setattr(self, name, None)
-        if self.calibrated_steps is not None and self.calibrated_steps.shape != placement.column_index.shape:
-            self.calibrated_steps = None
         for name, tensor in placement.tensors().items():
             setattr(self, name, tensor)
         self._shape = {f.name: getattr(placement, f.name) for f in fields(placement) if f.name not in _PLACEMENT}
         cells = program_placement(placement, self.config.device, generator=generator)
-        for f in fields(cells):
-            setattr(self, f.name, getattr(cells, f.name))
+        for name in _CELLS:
+            setattr(self, name, getattr(cells, name))
+        lines = self.read_placement.column_index
+        if self.calibrated_steps is not None and self.calibrated_steps.shape != lines.shape:
+            self.calibrated_steps = None
+        if self.config.adc is not None and self.config.adc.has_errors:
+            self.converter_errors = draw_converter_errors(
+                self.config.adc, tuple(lines.shape), generator=generator, device=lines.device
+            )
         self.set_time(0.0)
 
     @torch.no_grad()
@@ -116,24 +147,58 @@ class CrossbarArray(nn.Module):
 
     @torch.no_grad()
     def set_time(self, t: float) -> None:
-        """Compute what reads at time `t` need: the transfer matrices, collapsed to one weight where the plan is."""
+        """Compute what reads at time `t` need: transfer matrices, and one effective weight of all of them."""
         placement, device = self.placement, self.config.device
-        transfer, variance = read_state(placement, device, self.config.wires, self.cells, t)
+        conductance = conductance_at(device, self.cells, t).masked_fill(~placement.used, 0)
+        self.transfer = read_transfer(placement, self.config, conductance)
+        self.time = torch.tensor(t, dtype=torch.float64, device=conductance.device)
+        self.prepare()
+
+    @torch.no_grad()
+    def prepare(self) -> None:
+        """Derive from the transfer matrices what the plan reads. Call it after changing `calibrated_steps`."""
+        placement, device = self.read_placement, self.config.device
+        variance = transfer_variance(self.placement, self.config, self.cells, self.transfer, float(self.time))
         baseline = baseline_weight(placement, device)
-        self.time = torch.tensor(t, dtype=torch.float64, device=transfer.device)
+        weight = effective_weight(placement, device, self.transfer, baseline)
+        self.effective_weight = weight.t().contiguous()
+        self.offset_error = None
+        if self.config.inputs.offset_code:
+            error = weight.sum(0) - placement.to_weight().sum(0)
+            self.offset_error = error * self.config.inputs.offset_code
         if self.plan.kind == "collapsed":
-            self.effective_weight = effective_weight(placement, device, transfer, baseline).t().contiguous()
             collapsed = None if variance is None else effective_variance(placement, device, variance)
             self.effective_variance = None if collapsed is None else collapsed.t().contiguous()
+            self.transfer = None
             return
-        self.transfer, self.variance, self.baseline = transfer, variance, baseline
-        self.steps = self.calibrated_steps if self._calibrated_adc else adc_steps(placement, self.config, transfer)
+        self._prepare_tiled(placement, variance, baseline)
+
+    def _prepare_tiled(self, placement: Placement, variance: Tensor | None, baseline: Tensor | None) -> None:
+        """Lay out the tables of a tiled read, and what the periphery adds to it."""
+        steps = self.calibrated_steps
+        if not self._calibrated_adc:
+            steps = adc_steps(placement, self.config, self.transfer)
+        self.steps = steps
+        tables, block = read_tables(
+            placement,
+            self.config,
+            transfer=self.transfer,
+            variance=variance,
+            steps=steps,
+            errors=self.converter_errors,
+        )
+        for name in _TABLES:
+            setattr(self, f"read_{name}", getattr(tables, name))
+        self._runs = find_runs(block, tables.output, tables.row_index, tables.row_shift)
+        self._settings = read_settings(placement, self.config, clips=may_clip(tables, self.config))
+        self.digital_weight = None
+        if baseline is not None or placement.digital_offset:
+            digital = torch.full_like(self.effective_weight, float(placement.digital_offset))
+            self.digital_weight = digital if baseline is None else digital - baseline.t()
 
     def code_range(self, x: Tensor, *, vector_dimensions: int) -> CodeRange:
         """Return the range of input codes for `x`."""
-        return code_range(
-            x, self.config.inputs, vector_dimensions=vector_dimensions, static_range=self.input_range
-        )
+        return code_range(x, self.config.inputs, vector_dimensions=vector_dimensions, static_range=self.input_range)
 
     def read(self, codes: Tensor) -> Tensor:
         """Read all tiles by the tiled plan: (vectors, inputs) -> (vectors, outputs).
@@ -143,27 +208,27 @@ class CrossbarArray(nn.Module):
         RuntimeError
             If the ADC ranges are to be calibrated and are not yet.
         """
-        if self._calibrated_adc and self.steps is None:
+        if self._calibrated_adc and self.calibrated_steps is None:
             raise RuntimeError(
                 "The ADC ranges are not set. Call `calibration.calibrate_adc_ranges(model, batches)`, or give "
                 "`ADC(range='full')`."
             )
-        return read_tiles(
-            codes,
-            self.placement,
-            self.config,
-            transfer=self.transfer,
-            variance=self.variance,
-            steps=self.steps,
-            baseline=self.baseline,
-        )
+        if self._settings is None:
+            raise RuntimeError("The tiled read is not prepared. Call `prepare()` on the array.")
+        tables = ReadTables(**{name: getattr(self, f"read_{name}") for name in _TABLES})
+        outputs = read_tiles(codes.t(), tables, self._runs, self._settings).t()
+        if self.digital_weight is not None:
+            outputs = outputs + self._digital_part(codes + self._settings.input_offset)
+        outputs = outputs * self.scale
+        if not self._settings.input_offset:
+            return outputs
+        return outputs - self._settings.input_offset * self.read_placement.to_weight().sum(0)
 
-    def linear_weight(self) -> Tensor:
-        """Return the weight that the programmed arrays act as without noise and ADC, (outputs, inputs per group)."""
-        self.require_programmed()
-        if self.plan.kind == "collapsed":
-            return self.effective_weight
-        return effective_weight(self.placement, self.config.device, self.transfer, self.baseline).t()
+    def _digital_part(self, codes: Tensor) -> Tensor:
+        """Multiply (vectors, inputs) with what the periphery adds to each weight, group by group."""
+        grouped = codes.unflatten(1, (self.groups, -1))  # (vectors, groups, inputs per group)
+        blocks = self.digital_weight.unflatten(0, (self.groups, -1))  # (groups, outputs per group, inputs per group)
+        return torch.einsum("vgi,goi->vgo", grouped, blocks).flatten(1)
 
     @property
     def _calibrated_adc(self) -> bool:
@@ -197,6 +262,8 @@ class CrossbarArray(nn.Module):
             stored = state_dict.get(prefix + name)
             setattr(self, name, None if stored is None else torch.empty_like(stored, device=anchor.device))
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)  # type: ignore[no-untyped-call]
+        if self.programmed_yet and self.plan.kind == "tiled" and not self.programmed.is_meta:
+            self.prepare()
 
     def extra_repr(self) -> str:
         """Describe the arrays in a model's printout."""

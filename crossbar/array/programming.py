@@ -5,6 +5,8 @@ from dataclasses import fields
 import torch
 from torch import Tensor
 
+from crossbar.array.operation_units import driven_rows, only_driven, split_tile_rows, units_per_tile
+from crossbar.config import CrossbarConfig
 from crossbar.parasitics import transfer_matrix
 from devices import Device, ProgrammedCells, Wires, conductance_at, program_cells, read_noise_variance
 from mapping import Placement, cell_index, gather_cells
@@ -46,25 +48,59 @@ def program_placement(
     )
 
 
-def read_state(
-    placement: Placement, device: Device, wires: Wires, cells: ProgrammedCells, t: float
-) -> tuple[Tensor, Tensor | None]:
-    """Return what a read at time `t` sees.
+def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Tensor) -> Tensor:
+    """Return the transfer matrices that reads see [S], exact for the wires.
+
+    Parameters
+    ----------
+    placement
+        Where the cells are.
+    config
+        Wires, and how many word lines are driven at a time.
+    conductance
+        Conductances of the cells [S], (tiles, rows, cols).
 
     Returns
     -------
-    tuple
-        Transfer matrices [S], (tiles, rows, cols), exact for the wires; and the variance that fresh read noise adds to
-        their entries [S^2], or None. Under wires a deviation of a cell reaches the output attenuated twice, by the
-        share of the drive that the cell sees and by the share of its current that arrives: together T/G.
+    Tensor
+        (tiles, rows, cols), or one per operation unit, (tiles x units, parallel_rows, cols).
     """
-    conductance = torch.where(placement.used, conductance_at(device, cells, t), 0)
-    transfer = conductance if wires.ideal else transfer_matrix(conductance, wires)
-    variance = read_noise_variance(device, conductance, cells, t)
+    rows = parallel_rows(placement, config)
+    if rows is None:
+        return _transfer(conductance, config.wires)
+    if config.undriven == "grounded":
+        return split_tile_rows(_transfer(conductance, config.wires), rows)
+    units = units_per_tile(placement, rows)
+    return driven_rows(_transfer(only_driven(conductance, rows), config.wires), units, rows)
+
+
+def transfer_variance(
+    placement: Placement, config: CrossbarConfig, cells: ProgrammedCells, transfer: Tensor, t: float
+) -> Tensor | None:
+    """Return the variance that fresh read noise adds to the entries of `transfer` [S^2], or None.
+
+    Under wires a deviation of a cell reaches the output attenuated twice, by the share of the drive that the cell sees
+    and by the share of its current that arrives: together T/G.
+    """
+    conductance = conductance_at(config.device, cells, t)
+    variance = read_noise_variance(config.device, conductance, cells, t)
     if variance is None:
-        return transfer, None
-    attenuation = torch.where(conductance > 0, transfer / conductance, 0)
-    return transfer, variance * attenuation**2
+        return None
+    rows = parallel_rows(placement, config)
+    if rows is not None:
+        conductance, variance = split_tile_rows(conductance, rows), split_tile_rows(variance, rows)
+    attenuation = torch.where(transfer > 0, transfer / conductance, 0)
+    return variance * attenuation**2
+
+
+def parallel_rows(placement: Placement, config: CrossbarConfig) -> int | None:
+    """Return how many word lines of a tile are driven at a time, None for all."""
+    rows = config.parallel_rows
+    return None if rows is None or rows >= placement.levels.shape[1] else rows
+
+
+def _transfer(conductance: Tensor, wires: Wires) -> Tensor:
+    return conductance if wires.ideal else transfer_matrix(conductance, wires)
 
 
 def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor:

@@ -1,111 +1,175 @@
-"""The tiled plan: every tile, input cycle and slice is read and converted by itself."""
+"""The tiled plan: every tile, input cycle and slice is read and converted by itself.
+
+The work is wide matrix products: for a chunk of input vectors, the pulses of all cycles stand side by side as columns, the
+bit lines of all tiles that share word lines as rows. A chunk is so small that the product is converted, added up over
+the cycles and sent to its outputs while it is still in the cache.
+"""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from crossbar.array.collapse import column_factor
-from crossbar.config import CrossbarConfig
-from crossbar.converters import adc_step, convert, pulses
-from mapping import Placement
+from crossbar.array.read_tables import BlockRun, ReadTables
 
 
-def adc_steps(placement: Placement, config: CrossbarConfig, transfer: Tensor) -> Tensor | None:
-    """Return the current of one ADC code per column [S x pulse units], (tiles, cols), or None without an ADC."""
-    if config.adc is None or config.inputs.pulse_bits is None:
-        return None
-    return adc_step(
-        config.adc,
-        transfer,
-        placement.used,
-        g_max=config.device.g_max,
-        largest_pulse=2**config.inputs.pulse_bits - 1,
-        signed=config.inputs.negative == "bipolar",
-    )
+@dataclass(frozen=True, kw_only=True)
+class ReadSettings:
+    """What a tiled read knows beside its tables, in plain numbers."""
+
+    outputs: int
+    """Outputs of the layer."""
+    cycles: int
+    """Pulses per input code."""
+    pulse_bits: int
+    """Bits of one pulse; 0 where inputs are not quantised."""
+    code_bits: int
+    """Bits of the largest shifted code."""
+    input_offset: int
+    """Code added to every input, where negative inputs are offset."""
+    two_phase: bool
+    """Whether negative codes are read in a second phase."""
+    bipolar: bool
+    """Whether negative codes are driven as negative voltages."""
+    highest: int
+    """Largest ADC code; 0 without an ADC."""
+    signed: bool
+    """Whether the ADC has codes of both signs."""
+    clips: bool
+    """Whether currents can exceed the ADC range."""
+    chunk: int
+    """Input vectors held at a time."""
 
 
-def read_tiles(
-    codes: Tensor,
-    placement: Placement,
-    config: CrossbarConfig,
-    *,
-    transfer: Tensor,
-    variance: Tensor | None,
-    steps: Tensor | None,
-    baseline: Tensor | None,
-) -> Tensor:
-    """Read all tiles for a batch of input codes.
+def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], settings: ReadSettings) -> Tensor:
+    """Read all tiles for a batch of input codes, without gradients.
 
     Parameters
     ----------
     codes
-        Integer input codes as floating point, (vectors, inputs).
-    placement
-        Where the cells are.
-    config
-        Converters, chunk.
-    transfer
-        Transfer matrices [S], (tiles, rows, cols).
-    variance
-        Read-noise variance of their entries [S^2], or None.
-    steps
-        Current of one ADC code, (tiles, cols), or None for an ideal read-out.
-    baseline
-        What the periphery subtracts per weight, (inputs_per_group, outputs), or None.
+        Integer input codes as floating point, (inputs, vectors).
+    tables
+        Transfer matrices and converters, conversion by conversion.
+    runs
+        The blocks of those tables.
+    settings
+        Pulses, converters and chunk.
 
     Returns
     -------
     Tensor
-        Outputs in units of (input code x weight), (vectors, outputs).
+        Outputs in integer weight units, (outputs, vectors).
     """
-    phases = [codes]
-    if config.inputs.negative == "two_phase" and bool((codes < 0).any()):
-        phases = [codes.clamp(min=0), (-codes).clamp(min=0)]
-    factor = column_factor(placement, config.device)
-    outputs = []
-    for vectors in zip(*(phase.split(config.chunk) for phase in phases), strict=True):
-        signed = [_read_chunk(part, placement, config, transfer, variance, steps, factor) for part in vectors]
-        outputs.append(signed[0] if len(signed) == 1 else signed[0] - signed[1])
-    result = torch.cat(outputs)
-    return (result + _digital_part(codes, placement, baseline)) * placement.scale
-
-
-def _read_chunk(
-    codes: Tensor,
-    placement: Placement,
-    config: CrossbarConfig,
-    transfer: Tensor,
-    variance: Tensor | None,
-    steps: Tensor | None,
-    factor: Tensor,
-) -> Tensor:
-    """Read all tiles for a few vectors of one sign, (vectors, inputs) -> (vectors, outputs) in integer weight units."""
-    result = codes.new_zeros(len(codes), placement.outputs)
-    extra_bits = int(placement.row_shift.max()) if placement.tiles else 0
-    weight = 2.0 ** (torch.arange(config.inputs.cycles(extra_bits), device=codes.device) * (config.inputs.pulse_bits or 0))
-    sign = torch.sign(codes) if config.inputs.negative == "bipolar" else None
-    for tile in range(placement.tiles):
-        rows = placement.row_index[tile].to(torch.int64)
-        columns = placement.column_index[tile].to(torch.int64)
-        driven = (codes[:, rows.clamp(min=0)] * (rows >= 0)) * 2.0 ** placement.row_shift[tile]
-        drive = pulses(driven.abs(), config.inputs, extra_bits)  # (cycles, vectors, rows)
-        if sign is not None:
-            drive = drive * sign[:, rows.clamp(min=0)]
-        current = drive @ transfer[tile]  # (cycles, vectors, cols)
-        if variance is not None:
-            current = current + torch.sqrt((drive * drive) @ variance[tile]) * torch.randn_like(current)
-        if steps is not None and config.adc is not None:
-            current = convert(current / steps[tile], config.adc, signed=sign is not None) * steps[tile]
-        value = torch.einsum("cvn,c->vn", current, weight) * factor[tile]
-        result.index_add_(1, columns[columns >= 0], value[:, columns >= 0])
+    result = codes.new_zeros(settings.outputs, codes.shape[1])
+    for start in range(0, codes.shape[1], settings.chunk):
+        chunk = codes[:, start : start + settings.chunk]
+        part = result[:, start : start + settings.chunk]
+        for sign, phase in _phases(chunk, settings):
+            for run in runs:
+                _read_run(phase, tables, run, settings, part, sign)
     return result
 
 
-def _digital_part(codes: Tensor, placement: Placement, baseline: Tensor | None) -> Tensor:
-    """Return what the periphery adds: the digital offset and the baseline, times the inputs, (vectors, outputs)."""
-    grouped = codes.reshape(len(codes), placement.groups, -1)  # (vectors, groups, inputs per group)
-    width = placement.outputs // placement.groups
-    total = (placement.digital_offset * grouped.sum(-1)).repeat_interleave(width, 1)
-    if baseline is None:
-        return total
-    blocks = baseline.view(-1, placement.groups, width)  # (inputs per group, groups, outputs per group)
-    return total - torch.einsum("vgi,igo->vgo", grouped, blocks).flatten(1)
+def _phases(codes: Tensor, settings: ReadSettings) -> list[tuple[float, Tensor]]:
+    """Return the codes driven in each phase, and the sign with which the phase counts."""
+    if settings.input_offset:
+        return [(1.0, codes + settings.input_offset)]
+    if settings.two_phase and bool((codes < 0).any()):
+        return [(1.0, codes.clamp(min=0)), (-1.0, codes.neg().clamp_(min=0))]
+    return [(1.0, codes)]
+
+
+def _read_run(
+    codes: Tensor, tables: ReadTables, run: BlockRun, settings: ReadSettings, result: Tensor, sign: float
+) -> None:
+    """Read a run of blocks for one chunk (inputs, vectors) and add what it gives to `result` (outputs, vectors)."""
+    driven = _driven_codes(codes, tables, run)
+    # An idle group of word lines is not read at all.
+    if not bool(driven.any()):
+        return
+    last = run.first + run.blocks * run.conversions
+    matrix = tables.matrix[run.first : last].view(run.blocks, run.conversions, -1)[:, :, run.first_row :]
+    drive = _pulses(driven, settings)  # (blocks, rows, cycles * vectors)
+    currents = _product(matrix, drive)  # (blocks, conversions, cycles * vectors)
+    if tables.variance is not None:
+        variance = tables.variance[run.first : last].view(run.blocks, run.conversions, -1)[:, :, run.first_row :]
+        noise = _product(variance, drive * drive).clamp_(min=0).sqrt_()
+        currents.addcmul_(noise, torch.randn_like(noise))
+    if settings.highest:
+        _convert(currents, tables, slice(run.first, last), settings)
+    total = _over_cycles(currents.view(run.blocks, run.conversions, settings.cycles, -1), settings.pulse_bits)
+    factor = tables.factor[run.first : last].view(run.blocks, run.conversions, 1)
+    _add_to_outputs(total, factor, run, tables, result, sign)
+
+
+def _driven_codes(codes: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
+    """Return the codes on the word lines of each block, (blocks, rows, vectors), shifted as the rows are."""
+    index = tables.row_index[run.first_block : run.first_block + run.blocks, run.first_row :]
+    blocks, rows = index.shape
+    if run.inputs is not None:
+        driven = codes[run.inputs : run.inputs + blocks * rows].unflatten(0, (blocks, rows))
+    else:
+        driven = codes[index.flatten().clamp(min=0)].view(blocks, rows, -1) * (index >= 0)[:, :, None]
+    if not run.shifted:
+        return driven
+    shift = tables.row_shift[run.first_block : run.first_block + run.blocks, run.first_row :]
+    return driven * (2.0**shift)[:, :, None]
+
+
+def _pulses(driven: Tensor, settings: ReadSettings) -> Tensor:
+    """Split codes (blocks, rows, vectors) into the pulses of all cycles, (blocks, rows, cycles * vectors)."""
+    if settings.cycles == 1:
+        return driven
+    whole = driven.abs() if settings.bipolar else driven
+    whole = whole.to(torch.uint8 if settings.code_bits <= 8 else torch.int32)
+    shifts = torch.arange(settings.cycles, device=driven.device, dtype=whole.dtype) * settings.pulse_bits
+    digits = whole[:, :, None, :] >> shifts[:, None]  # (blocks, rows, cycles, vectors)
+    drive = digits.bitwise_and_(2**settings.pulse_bits - 1).to(driven.dtype)
+    if settings.bipolar:
+        drive *= driven.sign()[:, :, None, :]
+    return drive.flatten(2)
+
+
+def _product(matrix: Tensor, drive: Tensor) -> Tensor:
+    """Multiply block by block; one large block is cheaper as a plain product than as a batch of one."""
+    if matrix.shape[0] == 1:
+        return torch.mm(matrix[0], drive[0])[None]
+    return torch.bmm(matrix, drive)
+
+
+def _convert(currents: Tensor, tables: ReadTables, conversions: slice, settings: ReadSettings) -> None:
+    """Turn currents, in units of the ADC step, into codes, in place: (blocks, conversions, cycles * vectors)."""
+    shape = (*currents.shape[:2], 1)
+    if tables.adc_bow is not None:
+        reach = (currents / settings.highest).clamp_(-1, 1)
+        currents.addcmul_(tables.adc_bow[conversions].view(shape), 4 * reach * (1 - reach.abs()))
+    if tables.adc_offset is not None:
+        currents += tables.adc_offset[conversions].view(shape)
+    currents.round_()
+    if settings.clips:
+        currents.clamp_(-settings.highest if settings.signed else 0, settings.highest)
+
+
+def _over_cycles(codes: Tensor, pulse_bits: int) -> Tensor:
+    """Shift and add over the cycles: (blocks, conversions, cycles, vectors) -> (blocks, conversions, vectors)."""
+    total = codes[:, :, -1]
+    for cycle in range(codes.shape[2] - 2, -1, -1):
+        total = torch.add(codes[:, :, cycle], total, alpha=2**pulse_bits)
+    return total
+
+
+def _add_to_outputs(
+    total: Tensor, factor: Tensor, run: BlockRun, tables: ReadTables, result: Tensor, sign: float
+) -> None:
+    """Add (blocks, conversions, vectors), times the worth of each conversion, to `result` (outputs, vectors)."""
+    for start, stop, first in run.segments:
+        part, worth = total[:, start:stop], factor[:, start:stop]
+        if first is not None:
+            result[first : first + part.shape[0] * part.shape[1]].addcmul_(
+                part.flatten(0, 1), worth.flatten(0, 1), value=sign
+            )
+            continue
+        for block in range(run.blocks):
+            offset = run.first + block * run.conversions
+            output = tables.output[offset + start : offset + stop]
+            result.index_add_(0, output, part[block] * worth[block], alpha=sign)

@@ -2,7 +2,8 @@
 
 from crossbar.converters.adc import ADC as ADC
 from crossbar.converters.adc import adc_step as adc_step
-from crossbar.converters.adc import convert as convert
+from crossbar.converters.adc import draw_converter_errors as draw_converter_errors
+from crossbar.converters.adc import highest_code as highest_code
 from crossbar.converters.adc import lossless_bits as lossless_bits
 from crossbar.converters.inputs import InputConfig as InputConfig
 from crossbar.converters.inputs import CodeRange as CodeRange

@@ -6,7 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from devices.validation import check_choice, check_integer, check_positive
+from devices.validation import check_choice, check_integer, check_nonnegative, check_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -20,12 +20,29 @@ class ADC:
     the programmed cells of a bit line can give (column), or set by `calibration.calibrate_adc_ranges` (calibrated)."""
     fraction: float = 1.0
     """Part of that current that the range covers; less than 1 trades clipping for finer steps."""
+    subtraction: Literal["digital", "analog"] = "digital"
+    """Convert both bit lines of a differential pair and subtract codes, or subtract currents and convert once."""
+    gain_spread: float = 0.0
+    """Standard deviation of the relative gain error from converter to converter, drawn at programming."""
+    offset_spread: float = 0.0
+    """Standard deviation of the offset from converter to converter [codes], drawn at programming."""
+    nonlinearity_spread: float = 0.0
+    """Standard deviation of the integral non-linearity at half range [codes], drawn at programming; a converter deviates
+    by `bow * 4 u (1 - |u|)` where u is the current over the range."""
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""
         check_integer("bits", self.bits, at_least=1, at_most=24, hint="Use adc=None for an ideal read-out.")
         check_choice("range", self.range, ("full", "column", "calibrated"))
         check_positive("fraction", self.fraction)
+        check_choice("subtraction", self.subtraction, ("digital", "analog"))
+        for name in ("gain_spread", "offset_spread", "nonlinearity_spread"):
+            check_nonnegative(name, getattr(self, name))
+
+    @property
+    def has_errors(self) -> bool:
+        """Whether converters differ from one another."""
+        return bool(self.gain_spread or self.offset_spread or self.nonlinearity_spread)
 
 
 def highest_code(adc: ADC, *, signed: bool) -> int:
@@ -66,13 +83,13 @@ def adc_step(adc: ADC, transfer: Tensor, used: Tensor, *, g_max: float, largest_
     return torch.where(step > 0, step, torch.ones_like(step))
 
 
-def convert(currents: Tensor, adc: ADC, *, signed: bool) -> Tensor:
-    """Round currents, given in units of the ADC step, to codes and clip them to the range, in place.
-
-    Half codes round up, so a common offset of a pair of columns moves both to the same side.
-    """
-    highest = highest_code(adc, signed=signed)
-    return currents.add_(0.5).floor_().clamp_(-highest if signed else 0, highest)
+def draw_converter_errors(
+    adc: ADC, shape: tuple[int, ...], *, generator: torch.Generator | None = None, device: torch.device | None = None
+) -> Tensor:
+    """Draw the static errors of converters of any `shape`: relative gain error, offset and bow [codes], (3, *shape)."""
+    spread = torch.tensor([adc.gain_spread, adc.offset_spread, adc.nonlinearity_spread], device=device)
+    deviates = torch.randn((3, *shape), generator=generator, device=device)
+    return deviates * spread.view(3, *(1,) * len(shape))
 
 
 def lossless_bits(rows: int, cell_bits: int, pulse_bits: int) -> int:

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from crossbar.converters.straight_through import round_straight_through
 from devices.validation import check_choice, check_integer, check_positive
 
 
@@ -24,8 +25,9 @@ class InputConfig:
     or a fixed number."""
     maximum: float | None = None
     """The fixed number of a static range, in units of the input; None: set by calibration."""
-    negative: Literal["two_phase", "bipolar"] = "two_phase"
-    """Negative inputs are read in a second phase and subtracted, or driven as negative voltages in the same one."""
+    negative: Literal["two_phase", "bipolar", "offset"] = "two_phase"
+    """Negative inputs are read in a second phase and subtracted, driven as negative voltages in the same one, or every
+    input is raised by half of the code range, whose product with the ideal weights the periphery subtracts."""
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""
@@ -37,7 +39,9 @@ class InputConfig:
                 raise ValueError(f"`dac_bits` must be <= `bits`. Got dac_bits={self.dac_bits}, bits={self.bits}.")
         check_positive("read_voltage", self.read_voltage)
         check_choice("range", self.range, ("vector", "batch", "static"))
-        check_choice("negative", self.negative, ("two_phase", "bipolar"))
+        check_choice("negative", self.negative, ("two_phase", "bipolar", "offset"))
+        if self.negative == "offset" and self.bits is None:
+            raise ValueError("`negative='offset'` needs input codes. Got bits=None.")
         if self.maximum is not None:
             check_positive("maximum", self.maximum)
             if self.range != "static":
@@ -47,6 +51,11 @@ class InputConfig:
     def pulse_bits(self) -> int | None:
         """Bits of one pulse; None for unquantised inputs."""
         return self.dac_bits or self.bits
+
+    @property
+    def offset_code(self) -> int:
+        """Code added to every input, 0 unless negative inputs are offset."""
+        return 2 ** (self.bits - 1) if self.negative == "offset" and self.bits is not None else 0
 
     def cycles(self, extra_bits: int = 0) -> int:
         """Return how many pulses carry an input code that is shifted by up to `extra_bits`."""
@@ -101,7 +110,7 @@ def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static
         lowest, highest = (bound.view(*bound.shape, *(1,) * vector_dimensions) for bound in (lowest, highest))
     if config.bits is None:
         return CodeRange(torch.ones_like(highest), highest, lowest)
-    signed = lowest < 0
+    signed = (lowest < 0) | bool(config.offset_code)
     levels = torch.where(signed, 2.0 ** (config.bits - 1) - 1, 2.0**config.bits - 1).to(x.dtype)
     scale = torch.maximum(highest, -lowest) / levels
     scale = torch.where(scale == 0, torch.ones_like(scale), scale)
@@ -115,8 +124,7 @@ def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
     """
     if config.bits is None:
         return x
-    units = x / codes.scale
-    units = units + (units.round() - units).detach() if units.requires_grad else units.round_()
+    units = round_straight_through(x / codes.scale)
     if config.range == "static":
         units = torch.minimum(torch.maximum(units, codes.lowest), codes.highest)
     return units

@@ -101,11 +101,22 @@ class AbstractAnalogLayer(nn.Module, ABC):
     def _read_collapsed(self, units: Tensor) -> Tensor:
         """Read one effective weight, and the output-referred variance of fresh read noise."""
         outputs = self.linear_map(units, self.shape_weight(self.array.effective_weight))
+        if self.array.offset_error is not None:
+            outputs = outputs + self.per_output(self.array.offset_error)
         if self.array.effective_variance is None:
             return outputs
-        power = pulse_power(units.detach(), self.array.config.inputs)
-        variance = self.linear_map(power, self.shape_weight(self.array.effective_variance))
-        return outputs + torch.sqrt(variance.clamp(min=0)) * torch.randn_like(outputs)
+        return outputs + torch.sqrt(self._read_variance(units.detach())) * torch.randn_like(outputs)
+
+    def _read_variance(self, units: Tensor) -> Tensor:
+        """Return the output-referred variance of fresh read noise."""
+        inputs, variance = self.array.config.inputs, self.array.effective_variance
+        weight = self.shape_weight(variance)
+        if not inputs.offset_code:
+            return self.linear_map(pulse_power(units, inputs), weight).clamp(min=0)
+        # Padding is driven with the offset too, so what it adds is told apart from what the inputs add.
+        rest = pulse_power(torch.full_like(units[..., :1], float(inputs.offset_code)), inputs)
+        excess = self.linear_map(pulse_power(units + inputs.offset_code, inputs) - rest, weight)
+        return (excess + self.per_output(variance.sum(1)) * rest.flatten()[0]).clamp(min=0)
 
     def _read_tiled(self, units: Tensor, x: Tensor) -> Tensor:
         """Read tile by tile; a gradient passes as if the ADCs were ideal (straight through)."""
@@ -113,7 +124,7 @@ class AbstractAnalogLayer(nn.Module, ABC):
             outputs = self.assemble(self.array.read(self.input_vectors(units)), x)
         if not units.requires_grad:
             return outputs
-        linear = self.linear_map(units, self.shape_weight(self.array.linear_weight()))
+        linear = self.linear_map(units, self.shape_weight(self.array.effective_weight))
         return linear + (outputs - linear).detach()
 
     def _periphery(self, scale: Tensor) -> tuple[Tensor, Tensor | None]:

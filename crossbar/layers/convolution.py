@@ -64,13 +64,13 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
 
     def input_vectors(self, codes: Tensor) -> Tensor:
         """Return the patches, (batch x positions, in_channels x kernel)."""
-        return patches(self._fully_padded(codes), self.kernel_size, self.stride, self.dilation).flatten(0, -2)
+        return patches(self._fully_padded(codes), self.kernel_size, self.stride, self.dilation)
 
     def assemble(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Put output positions back into an image, (batch, out_channels, ...)."""
         batch = x.shape[0] if x.ndim == self.vector_dimensions + 1 else 1
         sizes = self._output_sizes(x)
-        image = outputs.view(batch, *sizes, self.out_channels).movedim(-1, 1)
+        image = outputs.unflatten(0, (batch, *sizes)).movedim(-1, 1)
         return image if x.ndim == self.vector_dimensions + 1 else image[0]
 
     def bias_view(self) -> Tensor | None:

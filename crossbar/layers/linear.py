@@ -50,7 +50,7 @@ class AnalogLinear(AbstractAnalogLayer):
 
     def assemble(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Restore the batch dimensions, (..., out_features)."""
-        return outputs.view(*x.shape[:-1], self.out_features)
+        return outputs.reshape(*x.shape[:-1], self.out_features)
 
     def bias_view(self) -> Tensor | None:
         """Return the bias, (out_features,)."""

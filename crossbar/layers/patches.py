@@ -1,5 +1,6 @@
 """Patches of an image as vectors, for any number of spatial dimensions."""
 
+import math
 from collections.abc import Sequence
 
 from torch import Tensor
@@ -11,31 +12,28 @@ def patches(x: Tensor, kernel_size: Sequence[int], stride: Sequence[int], dilati
     Parameters
     ----------
     x
-        Padded image, (..., channels, *spatial).
+        Padded image, (batch, channels, *spatial) or (channels, *spatial).
     kernel_size, stride, dilation
         One number per spatial dimension.
 
     Returns
     -------
     Tensor
-        (..., positions, channels x kernel), channel by channel as in the weight of a convolution.
+        (batch x positions, channels x kernel), channel by channel as in the weight of a convolution.
     """
     spatial = len(kernel_size)
-    x = x.contiguous()
-    sizes, strides = x.shape[-spatial:], x.stride()[-spatial:]
-    lead, lead_strides = x.shape[: -spatial - 1], x.stride()[: -spatial - 1]
-    geometry = list(zip(sizes, kernel_size, stride, dilation, strict=True))
+    batched = x.contiguous() if x.ndim == spatial + 2 else x.contiguous()[None]
+    sizes, strides = batched.shape[2:], batched.stride()
+    geometry = zip(sizes, kernel_size, stride, dilation, strict=True)
     positions = [(n - d * (k - 1) - 1) // s + 1 for n, k, s, d in geometry]
-    view = x.as_strided(
-        (*lead, *positions, x.shape[-spatial - 1], *kernel_size),
+    # Word lines first: every row of the copy then runs along the image.
+    view = batched.as_strided(
+        (batched.shape[1], *kernel_size, batched.shape[0], *positions),
         (
-            *lead_strides,
-            *(step * s for step, s in zip(strides, stride, strict=True)),
-            x.stride()[-spatial - 1],
-            *(step * d for step, d in zip(strides, dilation, strict=True)),
+            strides[1],
+            *(step * d for step, d in zip(strides[2:], dilation, strict=True)),
+            strides[0],
+            *(step * s for step, s in zip(strides[2:], stride, strict=True)),
         ),
     )
-    count = 1
-    for number in positions:
-        count *= number
-    return view.reshape(*lead, count, -1)
+    return view.reshape(batched.shape[1] * math.prod(kernel_size), -1).t()

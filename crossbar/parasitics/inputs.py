@@ -64,3 +64,35 @@ def wire_resistances(wires: Wires, resistances: Tensor | None, conductance: Tens
         raise ValueError(f"`resistances` must be a tensor (4,): row, column, driver, sense. Got {got}.")
     check_values("resistances", resistances, hint="Use 0 for a perfect conductor.")
     return resistances.to(conductance)
+
+
+def check_grounded(cells: Tensor, word_floats: Tensor | None, bit_floats: Tensor | None) -> None:
+    """Raise where closed cells do not connect every floating line, in the end, to a line that is held at a voltage.
+
+    Parameters
+    ----------
+    cells
+        `(arrays, 1, rows, cols)` [S].
+    word_floats, bit_floats
+        `(arrays, inputs, rows)` and `(arrays, inputs, cols)`, or None where none floats.
+    """
+    if word_floats is None and bit_floats is None:
+        return
+    closed = (cells > 0).to(cells.dtype)
+    rows, cols = cells.shape[-2:]
+    word = torch.ones_like(closed[..., 0], dtype=torch.bool) if word_floats is None else ~word_floats
+    bit = torch.ones_like(closed[..., 0, :], dtype=torch.bool) if bit_floats is None else ~bit_floats
+    for _ in range(rows + cols):
+        reached_bit = bit | ((word.to(closed).unsqueeze(-2) @ closed).squeeze(-2) > 0)
+        reached_word = word | ((closed @ reached_bit.to(closed).unsqueeze(-1)).squeeze(-1) > 0)
+        done = bool((reached_word == word).all()) and bool((reached_bit == bit).all())
+        word, bit = reached_word, reached_bit
+        if done:
+            break
+    for name, reached in (("word", word), ("bit", bit)):
+        if not bool(reached.all()):
+            line = int((~reached).nonzero()[0, -1])
+            raise ValueError(
+                f"{name} line {line} floats: no closed cell leads from it to a driven or grounded line, so its "
+                "voltage is undefined. Drive it, ground it, or give one of its cells a conductance > 0."
+            )

@@ -23,4 +23,4 @@ class AbstractProgrammingError(abc.ABC):
 
 def add_normal_error(target: Tensor, sigma: Tensor, *, generator: torch.Generator | None) -> Tensor:
     """Return `target` plus a normal error of standard deviation `sigma` [S], clamped at 0."""
-    return torch.addcmul(target, sigma, standard_normal(target, generator=generator)).clamp(min=0)
+    return torch.addcmul(target, sigma, standard_normal(target, generator=generator)).clamp_(min=0)

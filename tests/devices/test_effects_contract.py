@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from device_tables import DRIFT, PROGRAMMING, READ_NOISE
+from device_tables import CURVES, DRIFT, MEAN_OVER_TARGET, PROGRAMMING, READ_NOISE
 
 import devices
 
@@ -29,19 +29,24 @@ def travels_as_json(value):
     return isinstance(value, NUMBERS)
 
 
-@pytest.mark.parametrize("effect", [*PROGRAMMING.values(), *READ_NOISE.values(), *DRIFT.values()], ids=repr)
+@pytest.mark.parametrize(
+    "effect", [*PROGRAMMING.values(), *READ_NOISE.values(), *DRIFT.values(), *CURVES.values()], ids=repr
+)
 def test_an_effect_is_a_value(effect):
     assert travels_as_json(effect)
     assert effect == dataclasses.replace(effect)
     assert hash(effect) == hash(dataclasses.replace(effect))
     with pytest.raises(dataclasses.FrozenInstanceError):
         effect.anything = 1
+    # Checkpoints rebuild configs from the classes that the package exports.
+    assert getattr(devices, type(effect).__name__) is type(effect)
 
 
 @pytest.mark.parametrize("dtype", DTYPES)
-@pytest.mark.parametrize("error", PROGRAMMING.values(), ids=PROGRAMMING.keys())
+@pytest.mark.parametrize("name", PROGRAMMING)
 class TestProgramming:
-    def test_shape_dtype_and_sign(self, error, dtype):
+    def test_shape_dtype_and_sign(self, name, dtype):
+        error = PROGRAMMING[name]
         for target in (targets(3, 4, dtype=dtype), targets(7, dtype=dtype), targets(1, dtype=dtype)[0]):
             programmed = error.apply(target, WINDOW, generator=seeded())
             sigma = error.sigma(target, WINDOW)
@@ -50,21 +55,26 @@ class TestProgramming:
             assert (programmed >= 0).all()
             assert (sigma >= 0).all()
 
-    def test_same_seed_same_cells(self, error, dtype):
+    def test_same_seed_same_cells(self, name, dtype):
+        error = PROGRAMMING[name]
         target = targets(5, 6, dtype=dtype)
         first, again, other = (error.apply(target, WINDOW, generator=seeded(seed)) for seed in (1, 1, 2))
         assert torch.equal(first, again)
         assert torch.equal(first, other) == (float(error.sigma(target, WINDOW).max()) == 0)
 
-    def test_spread_is_sigma(self, error, dtype):
+    def test_spread_is_sigma(self, name, dtype):
+        error = PROGRAMMING[name]
         for g in (WINDOW.g_min, 25e-6, WINDOW.g_max):
             target = torch.full((200_000,), g, dtype=dtype)
             programmed = error.apply(target, WINDOW, generator=seeded(3))
             sigma = float(error.sigma(target[:1], WINDOW))
             assert float(programmed.double().std()) == pytest.approx(sigma, rel=0.01, abs=1e-12)
-            assert float(programmed.double().mean()) == pytest.approx(g, rel=1e-6, abs=5 * sigma / 200_000**0.5)
+            assert float(programmed.double().mean()) == pytest.approx(
+                g * MEAN_OVER_TARGET.get(name, 1), rel=1e-6, abs=5 * sigma / 200_000**0.5
+            )
 
-    def test_gradient(self, error, dtype):
+    def test_gradient(self, name, dtype):
+        error = PROGRAMMING[name]
         target = targets(3, 2).requires_grad_()
 
         def scaled(g):
@@ -126,3 +136,24 @@ class TestDrift:
             return drift.apply(g * 1e-6, target=target, state=state, t=3600.0, window=WINDOW) * 1e6
 
         assert torch.autograd.gradcheck(scaled, ((target * 1e6).requires_grad_(),))
+
+
+@pytest.mark.parametrize("curve", CURVES.values(), ids=CURVES.keys())
+class TestCurves:
+    @pytest.mark.parametrize("dtype", DTYPES)
+    def test_shape_dtype(self, curve, dtype):
+        for x in (torch.linspace(0, 1, 12, dtype=dtype).reshape(3, 4), torch.tensor(0.3, dtype=dtype)):
+            assert curve(x).shape == x.shape
+            assert curve(x).dtype == dtype
+            assert curve(x).isfinite().all()
+
+    def test_float32_is_float64(self, curve):
+        x = torch.linspace(0.01, 1, 200, dtype=torch.float64)
+        assert torch.allclose(curve(x.float()).double(), curve(x), rtol=1e-5, atol=1e-6)
+
+    def test_gradient(self, curve):
+        x = torch.tensor([0.05, 0.15, 0.33, 0.61, 0.97], dtype=torch.float64, requires_grad=True)
+        assert torch.autograd.gradcheck(curve, (x,))
+        zero = torch.zeros(1, requires_grad=True)
+        curve(zero).sum().backward() if curve(zero).requires_grad else None
+        assert zero.grad is None or zero.grad.isfinite().all()

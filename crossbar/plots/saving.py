@@ -1,0 +1,32 @@
+"""Write figures to files."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from devices.validation import check_choice
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+_SUFFIXES = (".png", ".svg", ".pdf")
+
+
+def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
+    """Write a figure as PNG (600 dpi), SVG or PDF, by the suffix of `path`; folders are made as needed.
+
+    The same figure gives the same file: no date is written. Text stays text in SVG and PDF.
+
+    Raises
+    ------
+    ValueError
+        If the suffix is none of the three.
+    """
+    import matplotlib
+
+    path = Path(path)
+    check_choice("suffix of path", path.suffix.lower(), _SUFFIXES)
+    metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "crossbar", "pdf.fonttype": 42}):
+        figure.savefig(path, dpi=600, metadata=metadata)

@@ -1,0 +1,105 @@
+"""One look for all pictures: sizes of a paper column, colours that colour-blind readers can tell apart."""
+
+from typing import TYPE_CHECKING, Any
+
+from crossbar.plots.data import describe, units
+
+if TYPE_CHECKING:
+    import xarray as xr
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import Formatter
+
+COLUMN_WIDTH = 3.3
+"""Width of a column of a two-column paper [inch]."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito, "Color Universal Design" (2008), without yellow, which is too light for a line on white."""
+MARKERS = ("o", "s", "^", "D", "v", "P", "X")
+"""A second way to tell lines apart, for print without colour."""
+DASHES = ("-", "--", ":", "-.")
+"""For lines beyond the seven colours."""
+COLOUR_MAP = "cividis"
+"""Nunez, Anderton, Renslow, PLoS ONE 13 (2018) e0199239: even for all kinds of colour vision."""
+_TEXT = 8
+_SMALL_TEXT = 7
+# In characters of small text.
+_LEGEND_WIDTH = 50
+_HANDLE_WIDTH = 6
+
+
+def new_figure(height: float) -> "tuple[Figure, Axes]":
+    """Return a figure one column wide and `height` inches high, outside pyplot, with one set of axes.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise ImportError("matplotlib is needed to plot: pip install 'aimc-crossbar[demo]'.") from error
+    figure = Figure(figsize=(COLUMN_WIDTH, height), dpi=200, layout="constrained")
+    axes = figure.add_subplot()
+    axes.tick_params(labelsize=_SMALL_TEXT, width=0.6, length=3)
+    for spine in axes.spines.values():
+        spine.set_linewidth(0.6)
+    return figure, axes
+
+
+def label_axes(axes: "Axes", *, x: "xr.DataArray", y: "xr.DataArray") -> None:
+    """Write beside both axes what they show."""
+    axes.set_xlabel(describe(x), fontsize=_TEXT)
+    axes.set_ylabel(describe(y), fontsize=_TEXT)
+
+
+def label_colour_bar(bar: "Colorbar", array: "xr.DataArray") -> None:
+    """Write beside a colour bar what it shows."""
+    bar.set_label(describe(array), fontsize=_TEXT)
+    bar.ax.tick_params(labelsize=_SMALL_TEXT, width=0.6, length=3)
+    bar.outline.set_linewidth(0.6)
+    if needs_prefix(array):
+        bar.ax.yaxis.set_major_formatter(tick_formatter(array))
+
+
+def needs_prefix(array: "xr.DataArray") -> bool:
+    """Return whether plain ticks of `array` would share a power of ten, written where the legend stands."""
+    largest = float(abs(array).max())
+    return largest != 0 and not 1e-2 <= largest < 1e4
+
+
+def tick_formatter(array: "xr.DataArray") -> "Formatter":
+    """Return what writes ticks with an SI prefix, such as 5 u for 5e-6 of a unit, or as plain numbers."""
+    from matplotlib.ticker import EngFormatter, StrMethodFormatter
+
+    return EngFormatter() if units(array) and needs_prefix(array) else StrMethodFormatter("{x:g}")
+
+
+def add_legend(axes: "Axes", title: str) -> None:
+    """Add a legend without a frame over the plot, where it hides no data."""
+    labels = axes.get_legend_handles_labels()[1]
+    columns = max(1, min(len(labels), 3, _LEGEND_WIDTH // (_HANDLE_WIDTH + max(map(len, labels)))))
+    axes.legend(
+        title=title or None,
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+        ncols=columns,
+        fontsize=_SMALL_TEXT,
+        title_fontsize=_SMALL_TEXT,
+        frameon=False,
+        handlelength=1.8,
+        columnspacing=1.2,
+        borderaxespad=0.2,
+    )
+
+
+def line_style(number: int) -> dict[str, Any]:
+    """Return colour, marker and dashes of the line with this number: 28 different ones."""
+    return {
+        "color": COLOURS[number % len(COLOURS)],
+        "marker": MARKERS[number % len(MARKERS)],
+        "linestyle": DASHES[number // len(COLOURS) % len(DASHES)],
+        "markersize": 3.5,
+        "linewidth": 1.2,
+    }

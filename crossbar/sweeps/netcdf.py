@@ -1,0 +1,30 @@
+"""Results as one netCDF file."""
+
+import os
+import uuid
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+def export_netcdf(dataset: "xr.Dataset", path: str | os.PathLike[str]) -> None:
+    """Write a Dataset as one netCDF-4 file for the archive; an existing file is replaced in one step.
+
+    Raises
+    ------
+    ImportError
+        If netCDF4 is not installed.
+    """
+    try:
+        import netCDF4  # noqa: F401
+    except ImportError as error:
+        raise ImportError("netCDF4 is needed to write netCDF: pip install 'aimc-crossbar[sweep]'.") from error
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    try:
+        dataset.to_netcdf(partial, engine="netcdf4")
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)

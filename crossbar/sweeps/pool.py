@@ -1,0 +1,50 @@
+"""A process pool fit for torch."""
+
+import multiprocessing
+import multiprocessing.connection
+import os
+import sys
+import threading
+from concurrent.futures import ProcessPoolExecutor
+
+import torch
+
+from devices.validation import check_integer
+
+
+def process_pool(workers: int | None = None, *, torch_threads: int = 1) -> ProcessPoolExecutor:
+    """Return a pool of fresh processes, each with its own few torch threads.
+
+    Processes are spawned, not forked: a fork copies torch's thread pools in a state they do not survive. A script that
+    uses the pool must therefore keep its own work under `if __name__ == "__main__":`. Workers end with the process that
+    made them, however that one ends.
+
+    Parameters
+    ----------
+    workers
+        Number of processes; None for one per CPU this process may use.
+    torch_threads
+        Threads of each worker; more than CPUs divided by workers slows all of them down.
+    """
+    count = _cpus() if workers is None else workers
+    check_integer("workers", count, at_least=1)
+    check_integer("torch_threads", torch_threads, at_least=1)
+    spawn = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(count, mp_context=spawn, initializer=_start_worker, initargs=(torch_threads,))
+
+
+def _cpus() -> int:
+    return len(os.sched_getaffinity(0)) if sys.platform == "linux" else os.cpu_count() or 1
+
+
+def _start_worker(torch_threads: int) -> None:
+    torch.set_num_threads(torch_threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent to end, then end at once: an orphan would wait for work forever, its model in memory."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        multiprocessing.connection.wait([parent.sentinel])
+        os._exit(1)

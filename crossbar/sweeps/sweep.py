@@ -1,0 +1,182 @@
+"""What a sweep is: axes, outputs, trials and a seed."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Executor
+from dataclasses import asdict, dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from crossbar.sweeps.dimensions import Axis, Output, Value
+from crossbar.sweeps.runner import Point, run_sweep
+from devices.validation import check_integer
+
+if TYPE_CHECKING:
+    import xarray as xr
+
+
+@dataclass(frozen=True, init=False)
+class Sweep:
+    """A grid of points, each computed `trials` times with seeded randomness.
+
+    Immutable, hashable, and the same as its JSON. Trial k has the same seeds at every point (common random numbers),
+    so that differences between points vary less than the points themselves, and it keeps them when trials are added.
+
+    Parameters
+    ----------
+    axes
+        By name, the values of the axis, or a dictionary with `values` and optionally `units` and `long_name`. Names are
+        free; dotted names of config fields go straight into `with_fields`. Without axes the sweep is a single point.
+    outputs
+        By name, a dictionary with `units` and optionally `long_name`, for each number that a trial returns.
+    trials
+        How often every point is computed, for instance the number of chips.
+    seed
+        Where all randomness comes from.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a name, a value or a unit cannot be stored.
+
+    Examples
+    --------
+    >>> sweep = Sweep(axes={"sigma": [0.0, 0.1]}, outputs={"accuracy": {"units": "1"}}, trials=5, seed=0)
+    >>> sweep.shape
+    (2, 5)
+    """
+
+    axes: tuple[Axis, ...]
+    """The axes, in the order of the result's dimensions."""
+    outputs: tuple[Output, ...]
+    """The outputs."""
+    trials: int
+    """Trials at every point."""
+    seed: int
+    """Seed of the whole sweep."""
+
+    def __init__(
+        self,
+        *,
+        axes: Mapping[str, Iterable[Value] | Mapping[str, Any]],
+        outputs: Mapping[str, Mapping[str, str]],
+        trials: int = 1,
+        seed: int = 0,
+    ) -> None:
+        """Check and freeze the arguments."""
+        check_integer("trials", trials, at_least=1)
+        check_integer("seed", seed, at_least=0, at_most=2**63 - 1)
+        object.__setattr__(self, "axes", tuple(_axis(name, given) for name, given in axes.items()))
+        object.__setattr__(self, "outputs", tuple(_output(name, given) for name, given in outputs.items()))
+        object.__setattr__(self, "trials", trials)
+        object.__setattr__(self, "seed", seed)
+        if not self.outputs:
+            raise ValueError('`outputs` must name at least one number, for instance {"accuracy": {"units": "1"}}.')
+        shared = {axis.name for axis in self.axes} & {output.name for output in self.outputs}
+        if shared:
+            raise ValueError(f"`axes` and `outputs` must not share names. Both have {', '.join(sorted(shared))}.")
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Size of every result: one number per axis, then the trials."""
+        return (*(len(axis.values) for axis in self.axes), self.trials)
+
+    def parameters(self, index: tuple[int, ...]) -> dict[str, Value]:
+        """Return the value of every axis at the point `index`."""
+        return {axis.name: axis.values[i] for axis, i in zip(self.axes, index, strict=True)}
+
+    def to_json(self) -> str:
+        """Return the sweep as JSON."""
+        axes = {axis.name: {key: value for key, value in asdict(axis).items() if key != "name"} for axis in self.axes}
+        outputs = {output.name: {"units": output.units, "long_name": output.long_name} for output in self.outputs}
+        return json.dumps({"axes": axes, "outputs": outputs, "trials": self.trials, "seed": self.seed})
+
+    @classmethod
+    def from_json(cls, text: str) -> "Sweep":
+        """Return the sweep that `to_json` wrote."""
+        return cls(**json.loads(text))
+
+    def run(
+        self,
+        point: Point,
+        store: str | PathLike[str],
+        executor: Executor | None = None,
+        *,
+        progress: bool = False,
+        config: object = None,
+        setup: Callable[[], object] | None = None,
+        in_flight: int = 256,
+    ) -> "xr.Dataset":
+        """Compute what `store` does not hold yet and return all of it.
+
+        Run the same line again after any interruption: finished points are kept, and the result is identical to that
+        of an uninterrupted run. Every point is one job and one chunk of the store; a job writes its numbers, then a
+        checksum of them as its done mark.
+
+        Parameters
+        ----------
+        point
+            `point(parameters, *, generator) -> {output: number}`: one trial at one point. Randomness comes from
+            `generator` or from torch's default stream, which is seeded before every trial. A model or data set that is
+            slow to load belongs in a function of the same module under `functools.lru_cache`: each worker process then
+            loads it once. For process pools `point` must be importable, that is at the top of a module.
+        store
+            Folder of the results (zarr version 3), created if absent. All workers must see it.
+        executor
+            Where jobs run: any `concurrent.futures.Executor`, such as `process_pool(2)` or dask's
+            `client.get_executor()`. None runs them here, one after another. Trials that share a process take turns,
+            because they share torch's default stream: threads are safe but no faster.
+        progress
+            Whether to show a progress bar (needs tqdm).
+        config
+            What all points have in common, kept with the results and part of the sweep's identity: a dataclass, or
+            anything JSON can hold, or JSON text.
+        setup
+            Called once in every worker process before its first point, for instance
+            `functools.partial(torch.set_num_threads, 1)` on dask workers.
+        in_flight
+            How many jobs are handed to the executor at a time; use at least twice the number of workers.
+
+        Returns
+        -------
+        xarray.Dataset
+            One variable per output with dimensions axes + trial; attributes hold units, config, seed and versions.
+
+        Raises
+        ------
+        SweepError
+            After all other points are done, if some failed or were lost. Their tracebacks: `sweep_failures(store)`.
+        StorageError
+            If the store cannot be written; found before the first point where that can be known.
+        ValueError
+            If the store holds another sweep.
+        ImportError
+            If zarr (or tqdm, with `progress`) is not installed.
+        """
+        check_integer("in_flight", in_flight, at_least=1)
+        return run_sweep(self, point, store, executor, progress, config, setup, in_flight)
+
+
+def _axis(name: str, given: Iterable[Value] | Mapping[str, Any]) -> Axis:
+    if not isinstance(given, Mapping):
+        return Axis(name=name, values=given)  # type: ignore[arg-type]  # Axis makes the tuple
+    _check_keys(f'axes["{name}"]', given, required="values", optional=("units", "long_name"))
+    return Axis(name=name, **given)
+
+
+def _output(name: str, given: Mapping[str, str]) -> Output:
+    if not isinstance(given, Mapping):
+        raise TypeError(f'`outputs["{name}"]` must be a dictionary such as {{"units": "1"}}. Got {given!r}.')
+    _check_keys(f'outputs["{name}"]', given, required="units", optional=("long_name",))
+    return Output(name=name, **given)
+
+
+def _check_keys(argument: str, given: Mapping[str, Any], *, required: str, optional: tuple[str, ...]) -> None:
+    """Raise unless `given` has the keys it must have, no others, and text where text belongs."""
+    unknown = [key for key in given if key not in (required, *optional)]
+    if required not in given or unknown:
+        names = ", ".join((required, *optional))
+        raise ValueError(f"`{argument}` must have `{required}` and may have {names}. Got {', '.join(given) or 'none'}.")
+    for key, value in given.items():
+        if key != "values" and not isinstance(value, str):
+            raise TypeError(f"`{argument}` must have text as `{key}`. Got {value!r}.")

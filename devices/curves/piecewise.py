@@ -1,0 +1,29 @@
+"""Two curves, joined."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from devices.curves.base import AbstractCurve
+from devices.validation import check_finite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Piecewise(AbstractCurve):
+    """`below(x)` where `x < threshold`, else `above(x)`."""
+
+    threshold: float
+    """First argument of the second curve."""
+    below: AbstractCurve
+    """The curve below the threshold."""
+    above: AbstractCurve
+    """The curve from the threshold on."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a number."""
+        check_finite("threshold", self.threshold)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the joined curve at `x`."""
+        return torch.where(x < self.threshold, self.below(x), self.above(x))

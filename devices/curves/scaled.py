@@ -1,0 +1,26 @@
+"""A curve times a number."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from devices.curves.base import AbstractCurve
+from devices.validation import check_finite
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scaled(AbstractCurve):
+    """`factor * curve(x)`."""
+
+    curve: AbstractCurve
+    """The curve."""
+    factor: float
+    """What it is multiplied by."""
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a number."""
+        check_finite("factor", self.factor)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the scaled curve at `x`."""
+        return self.factor * self.curve(x)

@@ -1,0 +1,52 @@
+"""Drift at another temperature than the one it was measured at."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from devices.drift.base import AbstractDrift
+from devices.validation import check_finite, check_positive
+from devices.window import Window
+
+BOLTZMANN_EV = 8.617333262e-5
+"""Boltzmann constant [eV/K] (CODATA 2018)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ArrheniusDrift(AbstractDrift):
+    """Another drift on a faster or slower clock: `t exp(E_a / k (1 / T_measured - 1 / T))`.
+
+    The usual reading of accelerated retention tests (JEDEC JESD22-A117): a thermally activated process runs through
+    the same states, only sooner.
+    """
+
+    drift: AbstractDrift
+    """The drift as measured."""
+    activation_energy: float
+    """Activation energy [eV]."""
+    temperature: float
+    """Temperature of the cell [K]."""
+    measured_temperature: float = 300.0
+    """Temperature at which `drift` was measured [K]."""
+
+    def __post_init__(self) -> None:
+        """Refuse temperatures that cannot be."""
+        check_finite("activation_energy", self.activation_energy)
+        check_positive("temperature", self.temperature, hint="It is in kelvin.")
+        check_positive("measured_temperature", self.measured_temperature, hint="It is in kelvin.")
+
+    @property
+    def acceleration(self) -> float:
+        """How much faster time passes than at the measured temperature."""
+        inverse = 1 / self.measured_temperature - 1 / self.temperature
+        return math.exp(self.activation_energy / BOLTZMANN_EV * inverse)
+
+    def draw(self, target: Tensor, window: Window, *, generator: torch.Generator | None = None) -> Tensor | None:
+        """Return what `drift` draws."""
+        return self.drift.draw(target, window, generator=generator)
+
+    def apply(self, programmed: Tensor, *, target: Tensor, state: Tensor | None, t: float, window: Window) -> Tensor:
+        """Return the conductances [S] at `t` seconds."""
+        return self.drift.apply(programmed, target=target, state=state, t=t * self.acceleration, window=window)

@@ -1,0 +1,144 @@
+"""Measured conductances, brought into one shape and checked."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import xarray as xr
+
+from devices.validation import check_choice
+
+Array = npt.NDArray[np.float64]
+SIEMENS = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "μS": 1e-6, "nS": 1e-9}
+_LARGEST_PLAUSIBLE = 0.1
+"""No memory cell conducts more than this [S]; a larger number is in another unit."""
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
+class Measurements:
+    """Means over repeated reads: one row per cell and time."""
+
+    cell: npt.NDArray[np.int64]
+    """Which cell, (rows,)."""
+    target: Array
+    """Conductance asked for [S], (rows,)."""
+    time: Array
+    """Time since programming [s], (rows,)."""
+    mean: Array
+    """Mean of the reads [S], (rows,)."""
+    variance: Array
+    """Unbiased variance of the reads [S^2], NaN for a single one, (rows,)."""
+    reads: npt.NDArray[np.int64]
+    """Number of reads, (rows,)."""
+
+    @property
+    def first(self) -> npt.NDArray[np.bool_]:
+        """Which rows are a cell's earliest."""
+        earliest = np.full(self.cell.max() + 1, np.inf)
+        np.minimum.at(earliest, self.cell, self.time)
+        return np.asarray(self.time == earliest[self.cell])
+
+
+def read_measurements(data: xr.Dataset | str | os.PathLike[str], *, unit: str | None = None) -> Measurements:
+    """Return measurements from an xarray Dataset or a CSV file.
+
+    Parameters
+    ----------
+    data
+        A Dataset with the variables or coordinates `target`, `conductance` and `time`; dimensions called `time` and
+        `read` are what they say, all others count cells. Or a CSV file with a header and one read per line, in the
+        columns `target`, `conductance`, `time` and, where cells were measured more than once, `cell`.
+    unit
+        Unit of `target` and `conductance`: "S", "mS", "uS" or "nS". Default: the `units` attribute, else "S".
+
+    Raises
+    ------
+    ValueError
+        If something is missing or contradictory; the message says what.
+    """
+    table = _from_dataset(data) if isinstance(data, xr.Dataset) else _from_csv(Path(data))
+    for name in ("target", "conductance"):
+        stated = unit or table.units.get(name, "S")
+        check_choice(f"unit of {name}", stated, SIEMENS)
+        table.columns[name] = table.columns[name] * SIEMENS[stated]
+    columns = {name: column[np.isfinite(table.columns["conductance"])] for name, column in table.columns.items()}
+    _check_columns(columns)
+    return _average_reads(columns)
+
+
+@dataclasses.dataclass
+class _Table:
+    columns: dict[str, Array]
+    units: dict[str, str]
+
+
+def _from_dataset(data: xr.Dataset) -> _Table:
+    missing = [name for name in ("target", "conductance", "time") if name not in data.variables]
+    if missing:
+        raise ValueError(f"`data` must have `target`, `conductance` and `time`. Got no {', '.join(missing)}.")
+    fields = xr.broadcast(*(data[name] for name in ("target", "conductance", "time")))
+    others = [dim for dim in fields[1].dims if dim not in ("time", "read")]
+    shape = [fields[1].sizes[dim] for dim in others]
+    cell = xr.DataArray(np.arange(int(np.prod(shape)), dtype=float).reshape(shape), dims=others)
+    columns = dict(zip(("target", "conductance", "time"), fields, strict=True)) | {
+        "cell": cell.broadcast_like(fields[1]).transpose(*fields[1].dims)
+    }
+    units = {name: str(data[name].attrs["units"]) for name in ("target", "conductance") if "units" in data[name].attrs}
+    return _Table(columns={k: np.asarray(v, dtype=float).ravel() for k, v in columns.items()}, units=units)
+
+
+def _from_csv(path: Path) -> _Table:
+    table = np.genfromtxt(path, delimiter=",", names=True, dtype=float, encoding="utf-8")
+    names = table.dtype.names or ()
+    missing = [name for name in ("target", "conductance", "time") if name not in names]
+    if missing:
+        raise ValueError(
+            f"`data` must have the columns target, conductance and time. Got {', '.join(names) or 'no header'} in "
+            f"{path}."
+        )
+    columns = {name: np.atleast_1d(table[name]) for name in ("target", "conductance", "time")}
+    columns["cell"] = np.atleast_1d(table["cell"]) if "cell" in names else np.arange(len(columns["time"]), dtype=float)
+    return _Table(columns=columns, units={})
+
+
+def _check_columns(columns: dict[str, Array]) -> None:
+    if columns["conductance"].size == 0:
+        raise ValueError("`data` must hold measured conductances. Got none that is finite.")
+    for name, column in columns.items():
+        if not np.isfinite(column).all():
+            raise ValueError(f"`{name}` must be known wherever a conductance was measured. Got NaN or infinity.")
+        if name != "cell" and (column < 0).any():
+            raise ValueError(f"`{name}` must be >= 0. Got {column.min():.4g}.")
+    largest = max(columns["conductance"].max(), columns["target"].max())
+    if largest > _LARGEST_PLAUSIBLE:
+        raise ValueError(
+            f'Conductances must be in siemens. Got up to {largest:.4g}; pass `unit="uS"` or what they are in.'
+        )
+
+
+def _average_reads(columns: dict[str, Array]) -> Measurements:
+    _, cell = np.unique(columns["cell"], return_inverse=True)
+    low, high = np.full(cell.max() + 1, np.inf), np.full(cell.max() + 1, -np.inf)
+    np.minimum.at(low, cell, columns["target"])
+    np.maximum.at(high, cell, columns["target"])
+    if (torn := int((high - low > 1e-9 * high).sum())) > 0:
+        raise ValueError(
+            f"`target` must be the same for all reads of a cell. Got {torn} cells with two or more; give each "
+            "programming a cell of its own."
+        )
+    keys, row, reads = np.unique(np.stack([cell, columns["time"]]), axis=1, return_inverse=True, return_counts=True)
+    row = row.ravel()
+    mean = np.bincount(row, columns["conductance"]) / reads
+    squares = np.bincount(row, (columns["conductance"] - mean[row]) ** 2)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = np.where(reads > 1, squares / (reads - 1), np.nan)
+    return Measurements(
+        cell=keys[0].astype(np.int64),
+        target=low[keys[0].astype(np.int64)],
+        time=keys[1],
+        mean=mean,
+        variance=variance,
+        reads=reads.astype(np.int64),
+    )

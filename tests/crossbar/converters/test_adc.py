@@ -1,0 +1,106 @@
+"""The converter of a bit line."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+import crossbar as xb
+from crossbar.array.read_tables import ReadTables
+from crossbar.array.tiled_read import ReadSettings, read_tiles
+from crossbar.converters import adc_step
+
+
+def codes_of(currents, bits, *, signed):
+    """Return the codes of a converter for currents in units of its step, through the read itself."""
+    tables = ReadTables(
+        matrix=currents[:, None],
+        variance=None,
+        output=torch.arange(len(currents)),
+        factor=torch.ones(len(currents)),
+        adc_offset=None,
+        adc_bow=None,
+        row_index=torch.zeros(1, 1, dtype=torch.int64),
+        row_shift=torch.zeros(1, 1, dtype=torch.int64),
+    )
+    from crossbar.array.read_tables import find_runs
+
+    runs = find_runs(torch.zeros(len(currents), dtype=torch.int64), tables.output, tables.row_index, tables.row_shift)
+    settings = ReadSettings(
+        outputs=len(currents), cycles=1, pulse_bits=1, code_bits=1, input_offset=0, two_phase=False, bipolar=signed,
+        highest=xb.converters.highest_code(xb.ADC(bits=bits), signed=signed), signed=signed, clips=True, chunk=1,
+    )
+    return read_tiles(torch.ones(1, 1), tables, runs, settings)[:, 0]
+
+
+@given(bits=st.integers(1, 12), signed=st.booleans(), seed=st.integers(0, 99))
+def test_codes_are_monotone_and_in_range(bits, signed, seed):
+    bits = max(bits, 2) if signed else bits
+    currents = torch.randn(200, generator=torch.Generator().manual_seed(seed)).mul(2**bits).sort().values
+    codes = codes_of(currents, bits, signed=signed)
+    assert (codes.diff() >= 0).all()
+    highest = 2 ** (bits - 1) - 1 if signed else 2**bits - 1
+    lowest = -highest if signed else 0
+    assert codes.min() >= lowest
+    assert codes.max() <= highest
+    inside = (currents > lowest) & (currents < highest)
+    assert ((codes - currents)[inside].abs() <= 0.5).all()
+
+
+def test_ranges_hold_what_they_promise():
+    transfer = torch.rand(3, 8, 4) * 1e-5
+    used = torch.ones(3, 8, 4, dtype=torch.bool)
+    full = adc_step(xb.ADC(bits=4), transfer, used, g_max=1e-5, largest_pulse=3, signed=False)
+    torch.testing.assert_close(full, torch.full((3, 4), 8 * 1e-5 * 3 / 15))
+    column = adc_step(xb.ADC(bits=4, range="column"), transfer, used, g_max=1e-5, largest_pulse=3, signed=False)
+    torch.testing.assert_close(column, transfer.sum(1) * 3 / 15)
+    half = adc_step(xb.ADC(bits=4, fraction=0.5), transfer, used, g_max=1e-5, largest_pulse=3, signed=False)
+    torch.testing.assert_close(half, full / 2)
+
+
+def test_one_bit_for_both_signs_is_refused():
+    with pytest.raises(ValueError, match="`bits` of an ADC must be >= 2"):
+        adc_step(xb.ADC(bits=1), torch.ones(1, 1, 1), torch.ones(1, 1, 1), g_max=1, largest_pulse=1, signed=True)
+
+
+@pytest.mark.parametrize("encoding", ["differential", "offset", "twos_complement"])
+def test_error_of_a_layer_falls_with_the_bits(encoding):
+    torch.manual_seed(0)
+    layer, x = nn.Linear(60, 10), torch.rand(20, 60)
+    ideal = xb.CrossbarConfig(
+        mapping=xb.MappingConfig(encoding=encoding, cell_bits=2, rows=32, cols=16), inputs=xb.InputConfig(dac_bits=2)
+    )
+    exact = output(layer, ideal, x)
+    errors = [
+        float((output(layer, replace(ideal, adc=xb.ADC(bits=bits, range="column")), x) - exact).norm() / exact.norm())
+        for bits in (4, 6, 8, 10, 16)
+    ]
+    assert all(more < 0.7 * less for less, more in zip(errors, errors[1:], strict=False))
+    assert errors[-1] < 1e-3
+
+
+def test_lossless_bits_lose_nothing():
+    torch.manual_seed(0)
+    layer, x = nn.Linear(60, 10), torch.rand(20, 60)
+    config = xb.CrossbarConfig(
+        mapping=xb.MappingConfig(cell_bits=1, rows=31, cols=16), inputs=xb.InputConfig(dac_bits=1)
+    )
+    assert xb.lossless_bits(31, 1, 1) == 5
+    exact = output(layer, config, x)
+    # 31 rows of one-bit cells and pulses: sums 0 .. 31 are the codes of a 5-bit converter. The last tile has 29 rows.
+    first = xb.convert_to_analog(nn.Linear(31, 10), config)
+    first.weight.data.copy_(layer.weight[:, :31])
+    same = output(first.to_digital(), config, x[:, :31])
+    read = output(first.to_digital(), replace(config, adc=xb.ADC(bits=5)), x[:, :31])
+    torch.testing.assert_close(read, same, rtol=1e-4, atol=1e-4)
+    assert not torch.allclose(output(layer, replace(config, adc=xb.ADC(bits=3)), x), exact, rtol=1e-3)
+
+
+def output(layer, config, x):
+    model = xb.convert_to_analog(layer, config).eval()
+    xb.program_analog_weights(model)
+    with torch.no_grad():
+        return model(x)

@@ -1,0 +1,10 @@
+import pytest
+import sweep_points
+
+from crossbar.sweeps import Sweep
+
+
+@pytest.fixture
+def sweep():
+    axes = {"sigma": {"values": [0, 0.1, 0.2], "units": "S"}, "bits": [4, 6]}
+    return Sweep(axes=axes, outputs=sweep_points.OUTPUTS, trials=3, seed=11)
