@@ -1,21 +1,21 @@
 """ADC ranges from data."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
 from calibration.batches import run_batches, training_modes_kept
-from calibration.bit_line_currents import bit_line_currents, recorded_codes
+from calibration.bit_line_currents import BitLineCurrents, bit_line_currents, recorded_codes
 from calibration.distributed import gathered, unwrapped
 from calibration.hooks import observing_inputs
-from calibration.sampling import evenly_spaced, quantile_of
+from calibration.sampling import quantile_of, sample_of
 from crossbar.array import CrossbarArray
+from crossbar.array.prepare_read import adc_signed
 from crossbar.config import CrossbarConfig
 from crossbar.conversion import analog_layers
-from crossbar.converters import convert
-from crossbar.converters.adc import highest_code
+from crossbar.converters import highest_code
 from crossbar.layers import AbstractAnalogLayer
 from devices.validation import check_choice, check_integer, check_probability
 
@@ -54,7 +54,7 @@ def calibrate_adc_ranges(
     quantile
         Share of the currents that is not clipped, for that method.
     vectors
-        Input vectors kept per layer and batch, evenly spaced over the batch.
+        Input vectors of a layer that its ranges are fitted to, drawn from all batches.
     progress
         Show a progress bar (needs tqdm).
 
@@ -75,7 +75,8 @@ def calibrate_adc_ranges(
     before = {layer: layer.array.calibrated_steps for layer in layers}
 
     def fit(layer: AbstractAnalogLayer) -> None:
-        steps = _fit_steps(layer.array, gathered(torch.cat(kept[layer])), method, granularity, quantile)
+        codes = sample_of(gathered(torch.cat(kept[layer])), vectors)
+        steps = _fit_steps(layer.array, codes, method, granularity, quantile)
         _set_steps(layer.array, steps)
 
     try:
@@ -97,7 +98,8 @@ def _to_calibrate(config: CrossbarConfig) -> bool:
 
 
 def _set_steps(array: CrossbarArray, steps: Tensor | None) -> None:
-    array.calibrated_steps = array.steps = steps
+    array.calibrated_steps = steps
+    array.prepare()
 
 
 def _watch(
@@ -106,7 +108,7 @@ def _watch(
     """Return an observer that keeps input vectors, and fits a first range before the first read."""
 
     def watch(x: Tensor) -> None:
-        kept.append(evenly_spaced(recorded_codes(layer, x), vectors).clone())
+        kept.append(sample_of(recorded_codes(layer, x), vectors))
         if len(kept) == 1:
             fit(layer)
 
@@ -116,48 +118,48 @@ def _watch(
 def _fit_steps(
     array: CrossbarArray, codes: Tensor, method: Method, granularity: Granularity, quantile: float
 ) -> Tensor:
-    """Return the current of one ADC code [S x pulse units], (tiles, cols)."""
-    adc, signed = array.config.adc, array.config.inputs.negative == "bipolar"
-    if adc is None:
-        raise ValueError("`array` has no ADC.")
-    rows = []
-    for tile in range(array.placement.tiles):
-        currents = bit_line_currents(array, codes, tile)  # (reads, cols)
-        if not len(currents):
-            currents = currents.new_zeros(1, array.placement.column_index.shape[1])
-        largest = _per_range(currents.abs(), granularity, lambda values: values.amax(0))
-        if method == "quantile":
-            top = _per_range(currents.abs(), granularity, lambda values: quantile_of(values, quantile))
-            step = top / highest_code(adc, signed=signed)
-        else:
-            step = _least_squares(currents, largest / highest_code(adc, signed=signed), array, granularity)
-        # A range of nothing (no line was ever driven, or the quantile is 0) falls back to the largest current seen.
-        step = torch.where(step > 0, step, largest / highest_code(adc, signed=signed))
-        rows.append(torch.where(step > 0, step, 1))
-    return torch.stack(rows)
+    """Return the current of one ADC code [S x pulse units], (tiles, cols); 1 where a converter sees no current."""
+    tiles, cols = array.read_placement.column_index.shape
+    steps = array.transfer.new_ones(tiles * cols)
+    for lines in bit_line_currents(array, codes):
+        if not len(lines.currents):
+            continue
+        for chosen, currents in _shared_ranges(lines, granularity, cols):
+            step = _step(currents, array, method, quantile)
+            steps[lines.column[chosen]] = step
+            if lines.partner is not None:
+                steps[lines.partner[chosen]] = step
+    return steps.view(tiles, cols)
 
 
-def _per_range(values: Tensor, granularity: Granularity, reduce: Callable[[Tensor], Tensor]) -> Tensor:
-    """Reduce currents (reads, cols) over what shares a range, to (cols,)."""
+def _shared_ranges(lines: BitLineCurrents, granularity: Granularity, cols: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield sets of converters, and the currents that share a range as columns, (reads, ranges)."""
     if granularity == "column":
-        return reduce(values)
-    return reduce(values.flatten()).expand(values.shape[1])
+        yield torch.ones_like(lines.column, dtype=torch.bool), lines.currents
+        return
+    tile = lines.column // cols
+    for number in torch.unique(tile):
+        yield tile == number, lines.currents[:, tile == number].reshape(-1, 1)
 
 
-def _least_squares(currents: Tensor, widest: Tensor, array: CrossbarArray, granularity: Granularity) -> Tensor:
-    """Return the step, (cols,), whose codes of the currents (reads, cols) have the smallest squared error.
-
-    The candidates are even shares of the step that clips nothing.
-    """
-    adc, signed = array.config.adc, array.config.inputs.negative == "bipolar"
+def _step(currents: Tensor, array: CrossbarArray, method: Method, quantile: float) -> Tensor:
+    """Return the step of each range for the currents (reads, ranges) in it, (ranges,); 1 where there are none."""
+    adc, signed = array.config.adc, adc_signed(array.config)
     if adc is None:
         raise ValueError("`array` has no ADC.")
+    highest = highest_code(adc, signed=signed)
+    magnitude = currents.abs()
+    widest = magnitude.amax(0) / highest
+    widest = torch.where(widest > 0, widest, 1)
+    if method == "quantile":
+        step = quantile_of(magnitude, quantile) / highest
+        # Where fewer currents than the clipped share are not zero, the largest one is the range.
+        return torch.where(step > 0, step, widest)
+    lowest = -highest if signed else 0
     best, smallest = widest, torch.full_like(widest, float("inf"))
-    for share in torch.linspace(1 / _CANDIDATES, 1, _CANDIDATES):
-        step = torch.where(widest > 0, widest * share, 1)
-        error = (convert(currents / step, adc, signed=signed) * step - currents).square().sum(0)
-        if granularity == "tile":
-            error = error.sum().expand_as(error)
-        better = error < smallest
-        best, smallest = torch.where(better, step, best), torch.where(better, error, smallest)
+    for share in torch.linspace(1 / _CANDIDATES, 1, _CANDIDATES).tolist():
+        step = widest * share
+        error = ((currents / step).round_().clamp_(lowest, highest) * step - currents).square_().sum(0)
+        best = torch.where(error < smallest, step, best)
+        smallest = torch.minimum(error, smallest)
     return best

@@ -4,9 +4,10 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from crossbar.array.programming import read_state, target_conductance
+from crossbar.array.programming import read_transfer, target_conductance
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
+from devices import conductance_at
 
 
 def weight_pc2(ideal: Tensor, nonideal: Tensor) -> float:
@@ -97,12 +98,15 @@ def layer_deviations(model: nn.Module) -> xr.Dataset:
 
 def _deviations(layer: AbstractAnalogLayer) -> dict[str, float]:
     array = layer.array
-    nonideal = array.linear_weight().t()  # (inputs per group, outputs)
+    array.require_programmed()
+    nonideal = array.effective_weight.t()  # (inputs per group, outputs)
     ideal = array.placement.to_weight()
     device = array.config.device
-    transfer, _ = read_state(array.placement, device, array.config.wires, array.cells, float(array.time))
+    placement = array.placement
+    conductance = conductance_at(device, array.cells, float(array.time)).masked_fill(~placement.used, 0)
+    transfer = read_transfer(placement, array.config, conductance)
     return {
         "pc2": weight_pc2(ideal, nonideal),
         "gain": float((ideal * nonideal).sum() / ideal.square().sum()),
-        "non_ideality_factor": non_ideality_factor(target_conductance(array.placement, device), transfer),
+        "non_ideality_factor": non_ideality_factor(target_conductance(array.read_placement, device), transfer),
     }

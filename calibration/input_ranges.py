@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from calibration.batches import run_batches, training_modes_kept
 from calibration.distributed import averaged, gathered, unwrapped
-from calibration.hooks import observing_inputs
-from calibration.sampling import evenly_spaced, quantile_of
+from calibration.hooks import ideal_read_out_where_not_calibrated, observing_inputs
+from calibration.sampling import quantile_of, sample_of
 from crossbar.conversion import analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from devices.validation import check_choice, check_probability
@@ -30,8 +30,8 @@ def calibrate_input_ranges(
 ) -> None:
     """Set the input range of every analog layer with `InputConfig(range="static")` from the inputs it sees.
 
-    While calibrating, a layer reads each batch with the range of that batch. In a process group all processes end with
-    one range.
+    While calibrating, a layer reads each batch with the range of that batch, and without ADC where that is still to be
+    calibrated. In a process group all processes end with one range.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ def calibrate_input_ranges(
     before = {layer: layer.array.input_range for layer in layers}
     try:
         watchers = {layer: _watch(layer, seen[layer], method, quantile) for layer in layers}
-        with training_modes_kept(model), observing_inputs(watchers):
+        with training_modes_kept(model), observing_inputs(watchers), ideal_read_out_where_not_calibrated(model):
             model.eval()
             run_batches(model, batches, progress=progress, description="input ranges")
     finally:
@@ -94,7 +94,7 @@ def _watch(layer: AbstractAnalogLayer, seen: _Seen, method: Method, quantile: fl
         layer.array.input_range = torch.stack([x.amin().clamp(max=0), x.amax().clamp(min=0)])
         magnitude = x.abs().flatten()
         if method == "quantile":
-            seen.magnitudes.append(evenly_spaced(magnitude, 1 << 16).clone())
+            seen.magnitudes.append(sample_of(magnitude, 1 << 16))
         elif method == "moving":
             seen.magnitudes.append(quantile_of(magnitude, quantile)[None])
         else:

@@ -2,12 +2,19 @@
 
 import math
 
+import torch
 from torch import Tensor
 
 
-def evenly_spaced(values: Tensor, most: int) -> Tensor:
-    """Return at most `most` entries along the first dimension, evenly spaced."""
-    return values[:: -(-len(values) // most)] if len(values) > most else values
+def sample_of(values: Tensor, most: int) -> Tensor:
+    """Return all entries along the first dimension, or `most` of them where there are more.
+
+    They are drawn, with a fixed seed: an even spacing would meet the same positions of every image.
+    """
+    if len(values) <= most:
+        return values
+    chosen = torch.randint(len(values), (most,), generator=torch.Generator().manual_seed(0))
+    return values[chosen.to(values.device)]
 
 
 def quantile_of(values: Tensor, quantile: float) -> Tensor:
