@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from model_states import batchnorm_names, moved, snapshot
+from tests.calibration.model_states import batchnorm_names, moved, snapshot
 from torch import nn
 
 import crossbar as xb

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from conftest import PAPER_WIRES
-from model_states import moved, snapshot
+from tests.calibration.conftest import PAPER_WIRES
+from tests.calibration.model_states import moved, snapshot
 from torch import nn
 
 import crossbar as xb

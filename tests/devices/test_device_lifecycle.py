@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from device_tables import PRESETS
+from tests.devices.device_tables import PRESETS
 from hypothesis import given
 from hypothesis import strategies as st
 

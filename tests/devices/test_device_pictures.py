@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from test_fitting import TRUE, measure
+from tests.devices.test_fitting import TRUE, measure
 
 import devices
 

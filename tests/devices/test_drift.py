@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from device_tables import RELAXATION
+from tests.devices.device_tables import RELAXATION
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from device_tables import CURVES, DRIFT, MEAN_OVER_TARGET, PROGRAMMING, READ_NOISE
+from tests.devices.device_tables import CURVES, DRIFT, MEAN_OVER_TARGET, PROGRAMMING, READ_NOISE
 
 import devices
 

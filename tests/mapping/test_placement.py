@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mapping_tables import ARRANGEMENTS, ENCODING_NAMES, QUANTIZERS
+from tests.mapping.mapping_tables import ARRANGEMENTS, ENCODING_NAMES, QUANTIZERS
 
 from mapping import (
     MappingConfig,

@@ -4,7 +4,7 @@ import dataclasses
 
 import pytest
 import torch
-from mapping_tables import QUANTIZERS
+from tests.mapping.mapping_tables import QUANTIZERS
 
 from crossbar.config import CrossbarConfig
 from crossbar.serialization import config_from_json, config_to_json

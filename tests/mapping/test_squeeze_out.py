@@ -6,7 +6,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mapping_tables import QUANTIZERS
+from tests.mapping.mapping_tables import QUANTIZERS
 
 from mapping import (
     MappingConfig,

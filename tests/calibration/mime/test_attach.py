@@ -3,7 +3,7 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from mime_networks import NOISY, VECTORS, Images, analog, images, network, seeded
+from tests.calibration.mime.mime_networks import NOISY, VECTORS, Images, analog, images, network, seeded
 from torch import nn
 
 import crossbar as xb

@@ -2,7 +2,7 @@ import dataclasses
 
 import pytest
 import torch
-from mime_networks import analog, images, labelled, network, seeded
+from tests.calibration.mime.mime_networks import analog, images, labelled, network, seeded
 
 import crossbar as xb
 import devices

@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from mime_networks import NOISY, analog, images, labelled, network
-from test_task_bank import bank_of, made_up_task
+from tests.calibration.mime.mime_networks import NOISY, analog, images, labelled, network
+from tests.calibration.mime.test_task_bank import bank_of, made_up_task
 from torch import nn
 
 import crossbar as xb

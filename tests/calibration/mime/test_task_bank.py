@@ -2,7 +2,7 @@ import time
 
 import pytest
 import torch
-from mime_networks import analog, images, labelled, network, seeded
+from tests.calibration.mime.mime_networks import analog, images, labelled, network, seeded
 from safetensors.torch import save_file
 from torch import nn
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from mime_networks import analog, images, labelled, network
+from tests.calibration.mime.mime_networks import analog, images, labelled, network
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 

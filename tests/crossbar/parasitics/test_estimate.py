@@ -1,6 +1,6 @@
 import pytest
 import torch
-from wire_arrays import random_array
+from tests.crossbar.parasitics.wire_arrays import random_array
 
 from crossbar.parasitics import ir_drop_estimate, transfer_matrix
 from devices import Wires

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from wire_arrays import random_array
+from tests.crossbar.parasitics.wire_arrays import random_array
 
 from crossbar.parasitics import plot_ir_drop, solve_crossbar
 from devices import Wires

@@ -1,6 +1,6 @@
 import pytest
 import torch
-from wire_arrays import random_array
+from tests.crossbar.parasitics.wire_arrays import random_array
 
 from crossbar.parasitics import attenuation, output_noise_variance, transfer_matrix
 from devices import Wires

@@ -1,7 +1,7 @@
 import pytest
 import torch
-from wire_arrays import random_array
-from wire_referee import LINEAR_CASES, SINH_CASES, load, relative_error
+from tests.crossbar.parasitics.wire_arrays import random_array
+from tests.crossbar.parasitics.wire_referee import LINEAR_CASES, SINH_CASES, load, relative_error
 
 from crossbar.parasitics import solve_crossbar, transfer_matrix
 from devices import Wires

@@ -5,8 +5,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_arrays import badcrossbar_currents, random_array
-from wire_referee import LINEAR_CASES, load, relative_error
+from tests.crossbar.parasitics.wire_arrays import badcrossbar_currents, random_array
+from tests.crossbar.parasitics.wire_referee import LINEAR_CASES, load, relative_error
 
 from crossbar.parasitics import transfer_matrix
 from devices import Wires

@@ -1,5 +1,5 @@
 import torch
-from wire_arrays import random_array
+from tests.crossbar.parasitics.wire_arrays import random_array
 
 from crossbar.parasitics import transfer_matrix
 from devices import Wires

@@ -1,5 +1,5 @@
 import pytest
-import sweep_points
+from tests.crossbar.sweeps import sweep_points
 
 from crossbar.sweeps import Sweep
 

@@ -4,7 +4,7 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import sweep_points
+from tests.crossbar.sweeps import sweep_points
 
 from crossbar.sweeps import Sweep, process_pool
 

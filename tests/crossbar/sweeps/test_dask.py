@@ -8,7 +8,7 @@ from functools import partial
 
 import numpy as np
 import pytest
-import sweep_points
+from tests.crossbar.sweeps import sweep_points
 
 from crossbar.sweeps import Sweep
 

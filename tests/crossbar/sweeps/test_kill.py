@@ -9,10 +9,10 @@ import time
 from functools import partial
 from pathlib import Path
 
-import killed_study
+from tests.crossbar.sweeps import killed_study
 import numpy as np
 import pytest
-import sweep_points
+from tests.crossbar.sweeps import sweep_points
 
 from crossbar.sweeps import Sweep, SweepError, load_sweep, process_pool
 

@@ -5,7 +5,7 @@ import types
 from functools import partial
 
 import pytest
-import sweep_points
+from tests.crossbar.sweeps import sweep_points
 
 from crossbar.sweeps import SweepError, process_pool
 

@@ -6,10 +6,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import sweep_points
+from tests.crossbar.sweeps import sweep_points
 import torch
 import xarray as xr
-from test_fields import Config
+from tests.crossbar.sweeps.test_fields import Config
 
 from crossbar.sweeps import Sweep, SweepError, export_netcdf, load_sweep, sweep_failures
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sweep_points import OUTPUTS
+from tests.crossbar.sweeps.sweep_points import OUTPUTS
 
 from crossbar.sweeps import Sweep
 from crossbar.sweeps.seeds import trial_seeds
