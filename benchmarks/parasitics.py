@@ -5,6 +5,7 @@ Every ratio is measured in one run on one machine: the peer and ours in turn, me
 """
 
 import argparse
+import logging
 import statistics
 import subprocess
 import sys
@@ -125,6 +126,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     torch.manual_seed(0)
+    logging.disable(logging.INFO)
     row("wires of 10 ohm, resistances uniform in 10 kohm - 1 Mohm", "measured", "target")
     row("-" * 62, "-" * 34, "-" * 18)
     batches()
