@@ -31,9 +31,9 @@ class CrossbarConfig:
     """Word lines driven at a time (an operation unit), each group read and converted by itself; None: all of a tile."""
     undriven: Literal["grounded", "open"] = "grounded"
     """The other word lines meanwhile: held at 0 V, or their cells switched off by their access transistors."""
-    chunk: int = 64
-    """Input vectors that the tiled plan holds at a time; more need more memory and leave the cache. A read holds about
-    `chunk * cycles * (rows + bit lines that share word lines)` numbers beside its inputs and outputs."""
+    chunk: int = 2**19
+    """Numbers that the tiled plan holds of one product at a time: bit lines that share word lines x cycles x input
+    vectors. It bounds the memory of a read; a product that stays in the cache is converted fastest."""
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot be."""

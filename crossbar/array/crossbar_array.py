@@ -67,8 +67,8 @@ class CrossbarArray(nn.Module):
         self.groups = groups
         self.plan: Plan = choose_plan(config)
         self._shape: dict[str, Any] = {}
-        self._runs: tuple[BlockRun, ...] = ()
-        self._settings: ReadSettings | None = None
+        self.read_runs: tuple[BlockRun, ...] = ()
+        self.read_settings: ReadSettings | None = None
         for name in (*_PLACEMENT, *_CELLS, *_READ, *_CALIBRATED):
             self.register_buffer(name, None)
         for name in ("steps", "digital_weight", *(f"read_{name}" for name in _TABLES)):
@@ -189,8 +189,8 @@ class CrossbarArray(nn.Module):
         )
         for name in _TABLES:
             setattr(self, f"read_{name}", getattr(tables, name))
-        self._runs = find_runs(block, tables.output, tables.row_index, tables.row_shift)
-        self._settings = read_settings(placement, self.config, clips=may_clip(tables, self.config))
+        self.read_runs = find_runs(block, tables.output, tables.row_index, tables.row_shift)
+        self.read_settings = read_settings(placement, self.config, clips=may_clip(tables, self.config))
         self.digital_weight = None
         if baseline is not None or placement.digital_offset:
             digital = torch.full_like(self.effective_weight, float(placement.digital_offset))
@@ -213,16 +213,21 @@ class CrossbarArray(nn.Module):
                 "The ADC ranges are not set. Call `calibration.calibrate_adc_ranges(model, batches)`, or give "
                 "`ADC(range='full')`."
             )
-        if self._settings is None:
+        settings = self.read_settings
+        if settings is None:
             raise RuntimeError("The tiled read is not prepared. Call `prepare()` on the array.")
-        tables = ReadTables(**{name: getattr(self, f"read_{name}") for name in _TABLES})
-        outputs = read_tiles(codes.t(), tables, self._runs, self._settings).t()
+        outputs = read_tiles(codes.t(), self.read_tables, self.read_runs, settings).t()
         if self.digital_weight is not None:
-            outputs = outputs + self._digital_part(codes + self._settings.input_offset)
+            outputs = outputs + self._digital_part(codes + settings.input_offset)
         outputs = outputs * self.scale
-        if not self._settings.input_offset:
+        if not settings.input_offset:
             return outputs
-        return outputs - self._settings.input_offset * self.read_placement.to_weight().sum(0)
+        return outputs - settings.input_offset * self.read_placement.to_weight().sum(0)
+
+    @property
+    def read_tables(self) -> ReadTables:
+        """The bit lines laid out as conversions."""
+        return ReadTables(**{name: getattr(self, f"read_{name}") for name in _TABLES})
 
     def _digital_part(self, codes: Tensor) -> Tensor:
         """Multiply (vectors, inputs) with what the periphery adds to each weight, group by group."""

@@ -26,7 +26,11 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
         self.bias = module.bias
         self.stride, self.dilation, self.groups = module.stride, module.dilation, module.groups
         self.padding, self.padding_mode = module.padding, module.padding_mode
-        self.kernel_size, self.out_channels, self.in_channels = module.kernel_size, module.out_channels, module.in_channels
+        self.kernel_size, self.out_channels, self.in_channels = (
+            module.kernel_size,
+            module.out_channels,
+            module.in_channels,
+        )
         self.array = CrossbarArray(config, groups=module.groups)
 
     @staticmethod
@@ -104,7 +108,10 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
     def _padding_pairs(self) -> list[tuple[int, int]]:
         """Return the padding before and after each spatial dimension."""
         if isinstance(self.padding, str):
-            total = [d * (k - 1) if self.padding == "same" else 0 for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            total = [
+                d * (k - 1) if self.padding == "same" else 0
+                for d, k in zip(self.dilation, self.kernel_size, strict=True)
+            ]
             return [(amount // 2, amount - amount // 2) for amount in total]
         return [(amount, amount) for amount in self.padding]
 
