@@ -32,6 +32,7 @@ class SqueezeTrials:
     """
 
     def __init__(self, model: nn.Module, batches: Iterable[Any], *, seed: int, path: str | Path | None) -> None:
+        """Open the memory, with what its file holds already."""
         self._path = None if path is None else Path(path)
         self._found: dict[str, float] = {}
         if self._path is None:
