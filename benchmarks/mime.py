@@ -1,6 +1,6 @@
 """Child tasks by thresholds on one programmed parent: accuracy, sparsity, memory, and what RRAM arrays do to it.
 
-Usage: python benchmarks/mime.py DATA OUT [--parent resnet20] [--train 2000] [--test 1000] [--epochs 4]
+Usage: python -m benchmarks.mime DATA OUT [--parent resnet20] [--train 2000] [--test 1000] [--epochs 4]
 
 DATA holds cifar10.npz, mnist.npz and the trained parents. OUT keeps every result as it comes (results-PARENT.json) and
 the runs in progress: a killed benchmark goes on where it was. Rows of the accuracy table, each child trained on the
