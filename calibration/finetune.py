@@ -59,19 +59,18 @@ def finetune(
 ) -> xr.Dataset:
     """Train some parameters of a model that runs on its programmed chip; nothing else moves.
 
-    The chip is read as in inference, with fresh read noise where the device has it. Gradients pass through the frozen
-    arrays by their effective weight, and straight through the converters. In a process group every process gives as
-    many batches of its own as the others; gradients and statistics are averaged.
+    The chip is read as in inference. Gradients pass through the frozen arrays by their effective weight, and straight
+    through the converters. In a process group, where each process gives equally many batches, they are averaged.
 
     Parameters
     ----------
     model
         A programmed analog model.
     batches
-        Labelled batches, tuples (input, target) or mappings; one that can be iterated once per epoch.
+        Labelled batches, tuples (input, target) or mappings; iterated once per epoch.
     parameters
-        Names of parameters, or `"re:"` and a regular expression that matches whole names. The weights of analog layers
-        cannot be chosen: they are on the chip.
+        Names, or `"re:"` and a regular expression that matches whole names; not the weights of analog layers, which
+        are on the chip.
     epochs
         Passes over `batches`.
     optimizer, schedule
@@ -107,23 +106,13 @@ def finetune(
     stop = EarlyStop(model, chosen, patience=patience)
     rows: list[dict[str, float]] = []
     with training_modes_kept(model), _only_gradients_of(model, chosen), stop.restoring_on_error():
-        moving = list(chosen)
-        steps = optimizer(moving)
+        steps = optimizer(list(chosen))
         plan = schedule(steps)
         for epoch in range(epochs):
-            start = time.perf_counter()
-            _set_modes(model, statistics)
             label = f"fine-tuning, epoch {epoch + 1}/{epochs}"
-            row = {"learning_rate": float(steps.param_groups[0]["lr"])}
-            row["loss"] = _train(
-                model, with_progress(batches, progress=progress, description=label), moving, steps, loss
-            )
-            if statistics != "frozen":
-                average_statistics(batchnorm_modules(model))
-            if validation is not None:
-                row["validation_loss"] = _validate(model, validation, loss)
-            rows.append(row | {"seconds": time.perf_counter() - start})
-            if stop.after(row.get("validation_loss", row["loss"])):
+            seen = with_progress(batches, progress=progress, description=label)
+            rows.append(_epoch(model, seen, chosen, steps, loss, statistics, validation))
+            if stop.after(rows[-1].get("validation_loss", rows[-1]["loss"])):
                 break
             plan.step()
         stop.finish()
@@ -165,12 +154,26 @@ def _matches(name: str, key: str) -> bool:
     return bool(re.fullmatch(name[3:], key)) if name.startswith("re:") else name == key
 
 
-def _set_modes(model: nn.Module, statistics: Statistics) -> None:
-    """Put everything in eval mode, batch norms whose statistics move in train mode."""
+def _epoch(
+    model: nn.Module,
+    batches: Iterable[Any],
+    moving: list[nn.Parameter],
+    steps: torch.optim.Optimizer,
+    loss: Loss,
+    statistics: Statistics,
+    validation: Iterable[Any] | None,
+) -> dict[str, float]:
+    """Train for one epoch, everything in eval mode but batch norms whose statistics move, and return its figures."""
+    start = time.perf_counter()
     model.eval()
-    if statistics != "frozen":
-        for norm in batchnorm_modules(model):
-            norm.train()
+    norms = [] if statistics == "frozen" else batchnorm_modules(model)
+    for norm in norms:
+        norm.train()
+    row = {"learning_rate": float(steps.param_groups[0]["lr"]), "loss": _train(model, batches, moving, steps, loss)}
+    average_statistics(norms)
+    if validation is not None:
+        row["validation_loss"] = _validate(model, validation, loss)
+    return row | {"seconds": time.perf_counter() - start}
 
 
 def _train(
