@@ -54,7 +54,7 @@ class CrossbarArray(nn.Module):
     effective_variance: Tensor | None
     offset_error: Tensor | None
     code_spread: Tensor
-    transfer: Tensor | None
+    transfer: Tensor
     variance: Tensor | None
     converter_errors: Tensor | None
     programmed: Tensor | None
@@ -182,7 +182,7 @@ class CrossbarArray(nn.Module):
         if self.plan.kind == "collapsed":
             collapsed = None if variance is None else effective_variance(placement, device, variance)
             self.effective_variance = None if collapsed is None else collapsed.t().contiguous()
-            self.transfer = None
+            self.register_buffer("transfer", None)
             return
         self._prepare_tiled(placement, transfer, variance, baseline)
 
@@ -275,7 +275,7 @@ class CrossbarArray(nn.Module):
                 continue
             stored = state_dict.get(prefix + name)
             setattr(self, name, None if stored is None else torch.empty_like(stored, device=device))
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)  
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         if self.plan.kind == "tiled" and self.programmed is not None and not self.programmed.is_meta:
             self.prepare()
 

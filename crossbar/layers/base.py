@@ -146,3 +146,9 @@ class AbstractAnalogLayer(nn.Module, ABC):
     def per_output(self, values: Tensor) -> Tensor:
         """Give values, () or (outputs,), a shape that broadcasts to the layer's output."""
         return values.reshape(-1, *(1,) * (self.vector_dimensions - 1))
+
+
+def set_parameters(module: nn.Module, weight: nn.Parameter, bias: nn.Parameter | None) -> None:
+    """Give a digital layer existing parameters, so that both layers share them."""
+    module.register_parameter("weight", weight)
+    module.register_parameter("bias", bias)

@@ -4,11 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.calibration.model_states import batchnorm_names, moved, snapshot
 from torch import nn
 
 from calibration import adapt_batchnorm
 from crossbar.examples import accuracy
+from tests.calibration.model_states import batchnorm_names, moved, snapshot
 
 KINDS = {
     "1d": (nn.BatchNorm1d, (5,)),
