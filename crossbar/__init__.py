@@ -29,7 +29,12 @@ from crossbar.layers import AbstractAnalogLayer as AbstractAnalogLayer
 from crossbar.layers import AnalogConv1d as AnalogConv1d
 from crossbar.layers import AnalogConv2d as AnalogConv2d
 from crossbar.layers import AnalogConv3d as AnalogConv3d
+from crossbar.layers import AnalogConvTranspose1d as AnalogConvTranspose1d
+from crossbar.layers import AnalogConvTranspose2d as AnalogConvTranspose2d
+from crossbar.layers import AnalogConvTranspose3d as AnalogConvTranspose3d
 from crossbar.layers import AnalogLinear as AnalogLinear
+from crossbar.layers import AnalogMultiheadAttention as AnalogMultiheadAttention
+from crossbar.layers import AnalogRecurrent as AnalogRecurrent
 from crossbar.lifecycle import drift_analog_weights as drift_analog_weights
 from crossbar.lifecycle import program_analog_weights as program_analog_weights
 from crossbar.mapping_report import mapping_report as mapping_report
