@@ -52,10 +52,8 @@ def solve_crossbar(
         Boolean `(..., rows)`, `(..., cols)`: lines tied to nothing.
     resistances
         `(4,)` row, column, driver, sense [ohm]: overrides `wires` where gradients with respect to them are wanted.
-    tolerance
-        Relative energy norm of the residual; for `iv` also cell against line currents, relative to the largest.
-    max_iterations
-        Conjugate-gradient steps per linear solve before it gives up.
+    tolerance, max_iterations
+        Relative energy norm of the residual (for `iv` also cell against line currents), and steps to reach it in.
 
     Returns
     -------
