@@ -60,8 +60,7 @@ class AnalogMultiheadAttention(nn.Module):
         names = ("in_proj_weight",) if joint else ("q_proj_weight", "k_proj_weight", "v_proj_weight")
         for name, projection in zip(names, self.projections, strict=True):
             module.register_parameter(name, cast(AnalogLinear, projection).weight)
-        for name in ("in_proj_bias", "bias_k", "bias_v"):
-            module.register_parameter(name, getattr(self, name))
+        module.in_proj_bias, module.bias_k, module.bias_v = self.in_proj_bias, self.bias_k, self.bias_v
         module.out_proj.register_parameter("weight", self.out_proj.weight)
         module.out_proj.register_parameter("bias", self.out_proj.bias)
         return module
