@@ -1,4 +1,9 @@
-"""Batch-norm adaptation: new statistics for a network that runs on non-ideal arrays (arXiv 2305.18416)."""
+"""Batch-norm adaptation: new statistics for a network that runs on non-ideal arrays.
+
+A. Bhattacharjee et al., "Examining the role and limits of batchnorm optimization to mitigate diverse hardware-noise in
+in-memory computing", GLSVLSI 2023, arXiv 2305.18416; with exact statistics it is the AdaBS of Joshi et al., Nature
+Communications 11, 2473 (2020).
+"""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,7 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from calibration.batches import model_device, model_input, training_modes_kept, with_progress
+from calibration.batches import run_batches, training_modes_kept
+from calibration.distributed import averaged, summed, unwrapped
 from devices.validation import check_probability
 
 
@@ -17,12 +23,13 @@ def adapt_batchnorm(
     """Replace the running statistics of every batch norm by those that the model now has on `batches`.
 
     Every other module, analog layers included, stays in eval mode: the programmed chip is read as in inference, and no
-    parameter moves.
+    parameter moves. Each batch norm hands on values normalised with the statistics of the batch, as in training. In a
+    process group every process gives batches of its own, and all end with the same statistics.
 
     Parameters
     ----------
     model
-        A programmed analog model (a digital one works too).
+        A programmed analog model (a digital one works too), `DistributedDataParallel` or not.
     batches
         Training inputs: tensors, tuples whose first item is the input, or mappings.
     momentum
@@ -38,35 +45,29 @@ def adapt_batchnorm(
     """
     if momentum is not None:
         check_probability("momentum", momentum, hint="Use None for exact statistics.")
+    model = unwrapped(model)
     norms = batchnorm_modules(model)
-    device = model_device(model)
-    moments = {norm: _Moments() for norm in norms}
-    handles = [norm.register_forward_pre_hook(moments[norm].add) for norm in norms] if momentum is None else []
-    momenta = {norm: norm.momentum for norm in norms}
-    count = 0
+    moments = [_Moments(norm, momentum) for norm in norms]
+    # Batch norms stay in eval mode too: the hook gives them the statistics of the batch, several times faster than
+    # torch's training mode on a CPU.
+    handles = [norm.register_forward_pre_hook(seen.add) for norm, seen in zip(norms, moments, strict=True)]
     try:
-        with training_modes_kept(model), torch.no_grad():
+        with training_modes_kept(model):
             model.eval()
-            for norm in norms:
-                norm.train()
-                norm.momentum = 0.0 if momentum is None else momentum
-            for batch in with_progress(batches, progress=progress, description="batch-norm adaptation"):
-                model(model_input(batch).to(device))
-                count += 1
+            run_batches(model, batches, progress=progress, description="batch-norm adaptation")
+    except BaseException:
+        for seen in moments:
+            seen.restore()
+        raise
     finally:
         for handle in handles:
             handle.remove()
-        for norm, old_momentum in momenta.items():
-            norm.momentum = old_momentum
-    if not count:
-        raise ValueError("`batches` must hold at least one batch. Got none; a generator can be used only once.")
-    if momentum is None:
-        for norm in norms:
-            moments[norm].store(norm)
+    for seen in moments:
+        seen.store()
 
 
 def batchnorm_modules(model: nn.Module) -> list[_BatchNorm]:
-    """Return the batch norms of a model that keep running statistics.
+    """Return the batch norms of a model that keep running statistics: 1d, 2d, 3d and SyncBatchNorm.
 
     Raises
     ------
@@ -82,27 +83,62 @@ def batchnorm_modules(model: nn.Module) -> list[_BatchNorm]:
     return norms
 
 
-class _Moments:
-    """Sums of the values that a batch norm sees, per channel, in float64."""
+def average_statistics(norms: Iterable[_BatchNorm]) -> None:
+    """Give every process of a group the mean of all processes' running statistics."""
+    for norm in norms:
+        for statistic in _statistics(norm):
+            statistic.copy_(averaged(statistic))
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.sum: Tensor | float = 0.0
-        self.square: Tensor | float = 0.0
+
+class _Moments:
+    """Statistics of what a batch norm sees: of everything, as sums in float64, or as a moving average."""
+
+    def __init__(self, norm: _BatchNorm, momentum: float | None) -> None:
+        self.norm = norm
+        self.momentum = momentum
+        self.before = [statistic.clone() for statistic in _statistics(norm)]
+        self.moving = [statistic.double() for statistic in self.before]
+        self.count = torch.zeros((), dtype=torch.float64, device=self.before[0].device)
+        self.sum = torch.zeros_like(self.moving[0])
+        self.square = torch.zeros_like(self.sum)
 
     def add(self, module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
-        """Count the input of a forward pass, (batch, channels, ...)."""
-        values = arguments[0].detach().transpose(0, 1).flatten(1).double()  # (channels, values)
-        self.count += values.shape[1]
-        self.sum = self.sum + values.sum(1)
-        self.square = self.square + values.square().sum(1)
+        """Count an input (batch, channels, ...), and let the batch norm normalise it with its own statistics."""
+        values = arguments[0].detach().flatten(2) if arguments[0].ndim > 2 else arguments[0].detach()[:, :, None]
+        number = values.numel() // values.shape[1]
+        if number < 2:
+            raise ValueError("`batches` must give every batch norm more than one value per channel. Use larger ones.")
+        mean = values.mean(-1).mean(0)
+        centred = values - mean[:, None]
+        variance = centred.mul_(centred).mean(-1).mean(0)
+        for statistic, value in zip(_statistics(self.norm), (mean, variance), strict=True):
+            statistic.copy_(value)
+        mean, variance = mean.double(), variance.double()
+        self.count += number
+        self.sum += number * mean
+        self.square += number * (variance + mean.square())
+        if self.momentum is not None:
+            new = (mean, variance * number / (number - 1))
+            self.moving = [torch.lerp(old, now, self.momentum) for old, now in zip(self.moving, new, strict=True)]
 
-    def store(self, norm: _BatchNorm) -> None:
-        """Write mean and unbiased variance to the running statistics."""
-        if not isinstance(self.sum, Tensor) or not isinstance(self.square, Tensor):
-            return
-        mean = self.sum / self.count
-        variance = (self.square / self.count - mean.square()).clamp(min=0) * (self.count / max(self.count - 1, 1))
-        if norm.running_mean is not None and norm.running_var is not None:
-            norm.running_mean.copy_(mean)
-            norm.running_var.copy_(variance)
+    def store(self) -> None:
+        """Write mean and unbiased variance over all processes to the running statistics."""
+        count, total, square = summed(self.count), summed(self.sum), summed(self.square)
+        new = self.before
+        if self.momentum is not None:
+            new = [averaged(statistic) for statistic in self.moving]
+        elif count > 0:
+            mean = total / count
+            new = [mean, (square / count - mean.square()).clamp(min=0) * (count / (count - 1))]
+        for statistic, value in zip(_statistics(self.norm), new, strict=True):
+            statistic.copy_(value)
+
+    def restore(self) -> None:
+        """Put the running statistics back."""
+        for statistic, value in zip(_statistics(self.norm), self.before, strict=True):
+            statistic.copy_(value)
+
+
+def _statistics(norm: _BatchNorm) -> list[Tensor]:
+    """Return running mean and variance, (channels,) each."""
+    return [tensor for tensor in (norm.running_mean, norm.running_var) if tensor is not None]

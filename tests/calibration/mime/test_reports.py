@@ -3,14 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from mime_networks import NOISY, analog, images, labelled, network
-from test_task_bank import bank_of, made_up_task
 from torch import nn
 
 import crossbar as xb
 from calibration import mime
 from crossbar.examples.vgg16 import vgg16
 from mapping import MappingConfig
+from tests.calibration.mime.mime_networks import NOISY, analog, images, labelled, network
+from tests.calibration.mime.test_task_bank import bank_of, made_up_task
 
 
 def test_memory_of_a_small_network_by_hand():

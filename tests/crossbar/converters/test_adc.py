@@ -30,8 +30,17 @@ def codes_of(currents, bits, *, signed):
 
     runs = find_runs(torch.zeros(len(currents), dtype=torch.int64), tables.output, tables.row_index, tables.row_shift)
     settings = ReadSettings(
-        outputs=len(currents), cycles=1, pulse_bits=1, code_bits=1, input_offset=0, two_phase=False, bipolar=signed,
-        highest=xb.converters.highest_code(xb.ADC(bits=bits), signed=signed), signed=signed, clips=True, chunk=1,
+        outputs=len(currents),
+        cycles=1,
+        pulse_bits=1,
+        code_bits=1,
+        input_offset=0,
+        two_phase=False,
+        bipolar=signed,
+        highest=xb.converters.highest_code(xb.ADC(bits=bits), signed=signed),
+        signed=signed,
+        clips=True,
+        chunk=1,
     )
     return read_tiles(torch.ones(1, 1), tables, runs, settings)[:, 0]
 

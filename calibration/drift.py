@@ -1,0 +1,75 @@
+"""Drift compensation: one digital factor per layer, or per output, from a read of known inputs."""
+
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from calibration.distributed import unwrapped
+from calibration.known_inputs import known_inputs, read_known_inputs
+from crossbar.conversion import analog_layers
+from crossbar.layers import AbstractAnalogLayer
+from devices.validation import check_choice, check_integer, check_nonnegative
+
+Granularity = Literal["layer", "column"]
+
+
+@torch.no_grad()
+def compensate_drift(
+    model: nn.Module, *, granularity: Granularity = "layer", reference_time: float = 0.0, patterns: int | None = None
+) -> None:
+    """Scale the outputs of every analog layer back to what known inputs gave at an earlier time.
+
+    Global drift compensation (Joshi et al., Nature Communications 11, 2473 (2020)): the factor is mean |output| of a
+    read at `reference_time` over that of the same read now. On a machine the first read is stored right after
+    programming; here the chip's clock is moved back for it. The factor replaces one from an earlier call, stays while
+    the clock moves on, is saved with the model, and is dropped when the chip is programmed anew.
+
+    Parameters
+    ----------
+    model
+        A programmed analog model, at the time to compensate for.
+    granularity
+        One factor per `"layer"`, as published, or per output `"column"`.
+    reference_time
+        Time of the first read [s since programming].
+    patterns
+        Known inputs: None drives each word line alone; a number, so many random patterns of word lines.
+
+    Raises
+    ------
+    RuntimeError
+        If a layer is not programmed, or gives no current at all.
+    """
+    check_choice("granularity", granularity, ("layer", "column"))
+    check_nonnegative("reference_time", reference_time, hint="It is in seconds since programming.")
+    if patterns is not None:
+        check_integer("patterns", patterns, at_least=1)
+    layers = analog_layers(unwrapped(model))
+    for layer in layers:
+        layer.array.require_programmed()
+    for layer in layers:
+        layer.array.drift_scale = _factor(layer, granularity, reference_time, patterns)
+
+
+def _factor(
+    layer: AbstractAnalogLayer, granularity: Granularity, reference_time: float, patterns: int | None
+) -> Tensor:
+    """Return what brings the outputs of a layer back, () or (outputs,)."""
+    array = layer.array
+    codes = known_inputs(array, patterns=patterns)
+    now = float(array.time)
+    present = read_known_inputs(array, codes).abs()
+    try:
+        array.set_time(reference_time)
+        earlier = read_known_inputs(array, codes).abs()
+    finally:
+        array.set_time(now)
+    if granularity == "layer":
+        earlier, present = earlier.mean(), present.mean()
+        if present == 0:
+            raise RuntimeError("A layer gives no current for known inputs: nothing is left to compensate.")
+        return earlier / present
+    earlier, present = earlier.mean(0), present.mean(0)
+    # A column without current now (all weights zero, or all cells open) has nothing to scale.
+    return torch.where(present > 0, earlier / present, 1)

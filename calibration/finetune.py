@@ -1,0 +1,240 @@
+"""Learning of a chosen group of parameters with the crossbars in the loop."""
+
+import math
+import re
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+import torch.nn.functional as F
+import xarray as xr
+from torch import Tensor, nn
+from torch.optim.lr_scheduler import LRScheduler, StepLR
+
+from calibration.batches import (
+    model_device,
+    model_input,
+    model_target,
+    require_batches,
+    training_modes_kept,
+    with_progress,
+)
+from calibration.batchnorm import adapt_batchnorm, average_statistics, batchnorm_modules
+from calibration.distributed import averaged, unwrapped
+from calibration.early_stop import EarlyStop
+from crossbar.conversion import named_analog_layers
+from devices.validation import check_choice, check_integer
+
+Loss = Callable[[Any, Any], Tensor]
+MakeOptimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
+MakeSchedule = Callable[[torch.optim.Optimizer], LRScheduler]
+Statistics = Literal["frozen", "moving", "exact"]
+
+
+def paper_optimizer(parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+    """Return SGD with the learning rate 0.01 of arXiv 2305.18416; its momentum, 0.9, is not stated there."""
+    return torch.optim.SGD(parameters, lr=0.01, momentum=0.9)
+
+
+def paper_schedule(optimizer: torch.optim.Optimizer) -> LRScheduler:
+    """Return the schedule of arXiv 2305.18416: the learning rate divided by 5 every second epoch."""
+    return StepLR(optimizer, step_size=2, gamma=0.2)
+
+
+def finetune(
+    model: nn.Module,
+    batches: Iterable[Any],
+    parameters: Collection[str],
+    *,
+    epochs: int = 5,
+    optimizer: MakeOptimizer = paper_optimizer,
+    schedule: MakeSchedule = paper_schedule,
+    loss: Loss = F.cross_entropy,
+    statistics: Statistics = "frozen",
+    validation: Iterable[Any] | None = None,
+    patience: int | None = None,
+    progress: bool = False,
+) -> xr.Dataset:
+    """Train some parameters of a model that runs on its programmed chip; nothing else moves.
+
+    The chip is read as in inference. Gradients pass through the frozen arrays by their effective weight, and straight
+    through the converters. In a process group, where each process gives equally many batches, they are averaged.
+
+    Parameters
+    ----------
+    model
+        A programmed analog model.
+    batches
+        Labelled batches, tuples (input, target) or mappings; iterated once per epoch.
+    parameters
+        Names, or `"re:"` and a regular expression that matches whole names; not the weights of analog layers, which
+        are on the chip.
+    epochs
+        Passes over `batches`.
+    optimizer, schedule
+        Make the optimiser of the chosen parameters, and its schedule, stepped after each epoch.
+    loss
+        Of (output, target).
+    statistics
+        Running statistics of batch norms: stay and are used (frozen), move as in training (moving), or move and are
+        then replaced by exact ones over `batches` (exact).
+    validation
+        Labelled batches whose loss, in eval mode, early stopping watches. Default: the training loss.
+    patience
+        Stop after so many epochs without a lower loss and go back to the best one. Default: never.
+    progress
+        Show a progress bar (needs tqdm).
+
+    Returns
+    -------
+    xr.Dataset
+        `loss`, `learning_rate`, `seconds` and, where asked for, `validation_loss`, over `epoch`.
+
+    Raises
+    ------
+    ValueError
+        If a name matches no parameter or an analog weight, or `batches` is empty.
+    FloatingPointError
+        If the loss is not finite; the model is left as it was.
+    """
+    check_integer("epochs", epochs, at_least=1)
+    check_choice("statistics", statistics, ("frozen", "moving", "exact"))
+    model = unwrapped(model)
+    chosen = chosen_parameters(model, parameters)
+    stop = EarlyStop(model, chosen, patience=patience)
+    rows: list[dict[str, float]] = []
+    with training_modes_kept(model), _only_gradients_of(model, chosen), stop.restoring_on_error():
+        steps = optimizer(list(chosen))
+        plan = schedule(steps)
+        for epoch in range(epochs):
+            label = f"fine-tuning, epoch {epoch + 1}/{epochs}"
+            seen = with_progress(batches, progress=progress, description=label)
+            rows.append(_epoch(model, seen, chosen, steps, loss, statistics, validation))
+            if stop.after(rows[-1].get("validation_loss", rows[-1]["loss"])):
+                break
+            plan.step()
+        stop.finish()
+    if statistics == "exact":
+        adapt_batchnorm(model, batches, progress=progress)
+    return _history(rows)
+
+
+def chosen_parameters(model: nn.Module, names: Collection[str]) -> list[nn.Parameter]:
+    """Return the parameters of `model` that names or `"re:"` patterns choose.
+
+    Raises
+    ------
+    ValueError
+        If one of them matches nothing, or the weight of an analog layer, which no gradient reaches.
+    """
+    if isinstance(names, str):
+        raise TypeError(f"`parameters` must be a collection of names. Got the string {names!r}.")
+    known = dict(model.named_parameters())
+    on_chip = {id(layer.weight) for _, layer in named_analog_layers(model)}
+    chosen: dict[int, nn.Parameter] = {}
+    for name in names:
+        hits = {key: p for key, p in known.items() if _matches(name, key)}
+        if not hits:
+            raise ValueError(f"`parameters` names {name!r}, which is no parameter. Parameters: {', '.join(known)}.")
+        for key, parameter in hits.items():
+            if id(parameter) in on_chip:
+                raise ValueError(
+                    f"`parameters` names {key!r}, the ideal weight of an analog layer, which the programmed chip does "
+                    "not follow. Choose others, or train the model in train() mode and program it again."
+                )
+            chosen[id(parameter)] = parameter
+    if not chosen:
+        raise ValueError("`parameters` must name at least one parameter. Got none.")
+    return list(chosen.values())
+
+
+def _matches(name: str, key: str) -> bool:
+    return bool(re.fullmatch(name[3:], key)) if name.startswith("re:") else name == key
+
+
+def _epoch(
+    model: nn.Module,
+    batches: Iterable[Any],
+    moving: list[nn.Parameter],
+    steps: torch.optim.Optimizer,
+    loss: Loss,
+    statistics: Statistics,
+    validation: Iterable[Any] | None,
+) -> dict[str, float]:
+    """Train for one epoch, everything in eval mode but batch norms whose statistics move, and return its figures."""
+    start = time.perf_counter()
+    model.eval()
+    norms = [] if statistics == "frozen" else batchnorm_modules(model)
+    for norm in norms:
+        norm.train()
+    row = {"learning_rate": float(steps.param_groups[0]["lr"]), "loss": _train(model, batches, moving, steps, loss)}
+    average_statistics(norms)
+    if validation is not None:
+        row["validation_loss"] = _validate(model, validation, loss)
+    return row | {"seconds": time.perf_counter() - start}
+
+
+def _train(
+    model: nn.Module, batches: Iterable[Any], moving: list[nn.Parameter], steps: torch.optim.Optimizer, loss: Loss
+) -> float:
+    """Train for one epoch and return the mean loss."""
+    device, losses = model_device(model), []
+    for batch in batches:
+        steps.zero_grad()
+        with torch.enable_grad():
+            value = loss(model(model_input(batch).to(device)), model_target(batch).to(device))
+        value.backward()  # type: ignore[no-untyped-call]
+        for parameter in moving:
+            if parameter.grad is not None:
+                parameter.grad = averaged(parameter.grad)
+        steps.step()
+        losses.append(value.detach())
+    require_batches(len(losses))
+    return _finite(averaged(torch.stack(losses).mean()))
+
+
+@torch.no_grad()
+def _validate(model: nn.Module, batches: Iterable[Any], loss: Loss) -> float:
+    """Return the mean loss in eval mode."""
+    model.eval()
+    device = model_device(model)
+    losses = [loss(model(model_input(b).to(device)), model_target(b).to(device)) for b in batches]
+    require_batches(len(losses))
+    return _finite(averaged(torch.stack(losses).mean()))
+
+
+def _finite(loss: Tensor) -> float:
+    value = float(loss)
+    if not math.isfinite(value):
+        raise FloatingPointError(
+            f"The loss is {value}. The parameters were put back; use a smaller learning rate, or adapt the batch-norm "
+            "statistics first (`adapt_batchnorm`)."
+        )
+    return value
+
+
+@contextmanager
+def _only_gradients_of(model: nn.Module, chosen: list[nn.Parameter]) -> Iterator[None]:
+    """Let gradients flow to the chosen parameters only; flags and gradients are as before on exit."""
+    before = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
+    wanted = {id(parameter) for parameter in chosen}
+    try:
+        for parameter, _, _ in before:
+            parameter.requires_grad_(id(parameter) in wanted)
+            parameter.grad = None
+        yield
+    finally:
+        for parameter, flag, gradient in before:
+            parameter.requires_grad_(flag)
+            parameter.grad = gradient
+
+
+def _history(rows: Sequence[Mapping[str, float]]) -> xr.Dataset:
+    """Return one variable per number over the epochs."""
+    units = {"seconds": "s"}
+    return xr.Dataset(
+        {name: ("epoch", [row[name] for row in rows], {"units": units.get(name, "1")}) for name in rows[0]},
+        coords={"epoch": ("epoch", range(1, len(rows) + 1), {"long_name": "passes over the batches", "units": "1"})},
+    )

@@ -1,0 +1,149 @@
+"""Per-output scale and offset in closed form."""
+
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+
+from calibration.batches import model_device, model_input, require_batches, training_modes_kept, with_progress
+from calibration.distributed import summed, unwrapped
+from crossbar.conversion import analog_layers, named_analog_layers
+from crossbar.layers import AbstractAnalogLayer
+
+
+@torch.no_grad()
+def fit_output_affine(
+    model: nn.Module, reference: nn.Module, batches: Iterable[Any], *, progress: bool = False
+) -> None:
+    """Give every output of the analog layers the scale and offset that bring it closest to the digital model.
+
+    Least squares, in closed form, of each analog layer's outputs against those of the digital layer of the same name
+    (the per-column affine of Rasch et al., Nature Communications 14, 5282 (2023), without training). No labels and no
+    batch norm are needed. One pass: the fit of a layer is renewed with each batch before the layers behind read it, so
+    they are fitted to corrected inputs. It replaces an earlier fit, is saved with the model, and is dropped when the
+    chip is programmed anew.
+
+    Parameters
+    ----------
+    model
+        A programmed analog model.
+    reference
+        The digital model that it was converted from, with the same names.
+    batches
+        Inputs: tensors, tuples whose first item is the input, or mappings.
+    progress
+        Show a progress bar (needs tqdm).
+
+    Raises
+    ------
+    ValueError
+        If `reference` lacks a layer, or `batches` is empty.
+    """
+    model, reference = unwrapped(model), unwrapped(reference)
+    analog_layers(model)
+    digital = dict(reference.named_modules())
+    fits = {name: _Fit(layer=layer) for name, layer in named_analog_layers(model)}
+    missing = [name for name in fits if not isinstance(digital.get(name), fits[name].layer.digital_class)]
+    if missing:
+        raise ValueError(f"`reference` must be the digital model with the layers of `model`. It lacks {missing}.")
+    before = {name: (fit.array.output_scale, fit.array.output_offset) for name, fit in fits.items()}
+    count = 0
+    try:
+        with ExitStack() as stack:
+            for either in (model, reference):
+                stack.enter_context(training_modes_kept(either))
+                either.eval()
+            stack.enter_context(_watching(fits, digital))
+            for batch in with_progress(batches, progress=progress, description="output affine"):
+                x = model_input(batch)
+                reference(x.to(model_device(reference)))
+                model(x.to(model_device(model)))
+                count += 1
+        require_batches(count)
+    except BaseException:
+        for name, fit in fits.items():
+            fit.array.output_scale, fit.array.output_offset = before[name]
+        raise
+    for fit in fits.values():
+        fit.solve(over_processes=True)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Fit:
+    """Sums of one layer's least squares, per output, in float64: count, a, d, a a, a d (a analog, d digital)."""
+
+    layer: AbstractAnalogLayer
+    wanted: list[Tensor] | None = None
+    sums: Tensor | None = None
+
+    @property
+    def array(self) -> Any:
+        """The arrays whose correction is fitted."""
+        return self.layer.array
+
+    def expect(self, output: Tensor) -> None:
+        """Remember the digital output of this batch; a layer may be used several times."""
+        self.wanted = [*(self.wanted or []), self._without_bias(output)]
+
+    def add(self, output: Tensor) -> Tensor:
+        """Count an analog output without correction, renew the fit, and return the corrected output."""
+        if not self.wanted:
+            raise ValueError("`reference` must run the layers of `model` as often as `model` does.")
+        a = self._without_bias(output)
+        d = self.wanted.pop(0).to(a.device)
+        number = torch.full_like(a[:, 0], a.shape[1])
+        new = torch.stack([number, a.sum(1), d.sum(1), a.square().sum(1), (a * d).sum(1)])
+        self.sums = new if self.sums is None else self.sums + new
+        self.solve()
+        scale, offset = (self.layer.per_output(value) for value in (self.array.output_scale, self.array.output_offset))
+        bias = self.layer.bias_view()
+        return output * scale + offset + (0 if bias is None else bias * (1 - scale))
+
+    def solve(self, *, over_processes: bool = False) -> None:
+        """Set scale and offset from the sums; an output that does not vary keeps its scale."""
+        if self.sums is None:
+            return
+        number, a, d, aa, ad = summed(self.sums) if over_processes else self.sums
+        variance = aa / number - (a / number) ** 2
+        covariance = ad / number - a * d / number**2
+        varies = variance > 1e-10 * aa / number
+        scale = torch.where(varies, covariance / variance, 1)
+        weight = self.layer.weight
+        self.array.output_scale = scale.to(weight.dtype)
+        self.array.output_offset = ((d - scale * a) / number).to(weight.dtype)
+
+    def _without_bias(self, output: Tensor) -> Tensor:
+        """Return outputs without bias, (outputs, values), float64."""
+        bias = self.layer.bias_view()
+        values = output if bias is None else output - bias.to(output.device)
+        return values.movedim(-self.layer.vector_dimensions, 0).flatten(1).double()
+
+
+@contextmanager
+def _watching(fits: dict[str, _Fit], digital: dict[str, nn.Module]) -> Iterator[None]:
+    """Show digital and analog outputs to the fits; analog layers give corrected outputs meanwhile."""
+    by_module = {fit.layer: fit for fit in fits.values()} | {digital[name]: fit for name, fit in fits.items()}
+
+    def remember(module: nn.Module, arguments: Any, output: Tensor) -> None:
+        by_module[module].expect(output)
+
+    def uncorrect(module: nn.Module, arguments: Any) -> None:
+        array = by_module[module].array
+        array.output_scale = array.output_offset = None
+
+    def correct(module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
+        return by_module[module].add(output)
+
+    handles = []
+    for name, fit in fits.items():
+        handles.append(digital[name].register_forward_hook(remember))
+        handles.append(fit.layer.register_forward_pre_hook(uncorrect))
+        handles.append(fit.layer.register_forward_hook(cast(Any, correct)))
+    try:
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
