@@ -101,8 +101,7 @@ def finetune(
     stop = EarlyStop(model, chosen, patience=patience)
     rows: list[dict[str, float]] = []
     with training_modes_kept(model), _only_gradients_of(model, chosen), stop.restoring_on_error():
-        steps = optimizer(list(chosen))
-        plan = schedule(steps)
+        plan = schedule(steps := optimizer(list(chosen)))
         for epoch in range(epochs):
             title = f"fine-tuning, epoch {epoch + 1}/{epochs}"
             seen = with_progress(batches, progress=progress, description=title)
