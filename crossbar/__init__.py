@@ -32,6 +32,8 @@ from crossbar.layers import AnalogConv3d as AnalogConv3d
 from crossbar.layers import AnalogLinear as AnalogLinear
 from crossbar.lifecycle import drift_analog_weights as drift_analog_weights
 from crossbar.lifecycle import program_analog_weights as program_analog_weights
+from crossbar.mapping_report import mapping_report as mapping_report
 from crossbar.parasitics import transfer_matrix as transfer_matrix
+from crossbar.remapping import remap_analog_weights as remap_analog_weights
 from crossbar.serialization import config_from_json as config_from_json
 from crossbar.serialization import config_to_json as config_to_json

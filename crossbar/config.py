@@ -31,9 +31,9 @@ class CrossbarConfig:
     """Word lines driven at a time (an operation unit), each group read and converted by itself; None: all of a tile."""
     undriven: Literal["grounded", "open"] = "grounded"
     """The other word lines meanwhile: held at 0 V, or their cells switched off by their access transistors."""
-    chunk: int = 64
-    """Input vectors that the tiled plan holds at a time; more need more memory and leave the cache. A read holds about
-    `chunk * cycles * (rows + bit lines that share word lines)` numbers beside its inputs and outputs."""
+    chunk: int = 2**19
+    """Numbers that the tiled plan holds of one product at a time: bit lines that share word lines x cycles x input
+    vectors. It bounds the memory of a read; a product that stays in the cache is converted fastest."""
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot be."""
@@ -55,8 +55,21 @@ class CrossbarConfig:
             )
         if self.plan == "collapsed" and self.adc is not None:
             raise ValueError("`plan='collapsed'` cannot convert every read. Use adc=None, or plan='tiled' or 'auto'.")
+        if self.plan == "collapsed" and self.shifted_rows_see_fresh_noise:
+            raise ValueError(
+                "`plan='collapsed'` cannot give shifted rows the fresh read noise of pulses of several bits. Got "
+                f"mapping.squeezed_planes={self.mapping.squeezed_planes}, inputs.pulse_bits={self.inputs.pulse_bits}. "
+                "Use plan='tiled' or 'auto', or inputs.dac_bits=1."
+            )
         if self.adc is not None and self.inputs.bits is None:
             raise ValueError("`adc` needs input codes. Got inputs.bits=None. Give the inputs a number of bits.")
+
+    @property
+    def shifted_rows_see_fresh_noise(self) -> bool:
+        """Whether read noise is drawn at every read of input pulses whose bits a row shift deals out anew."""
+        noise, pulse_bits = self.device.read_noise, self.inputs.pulse_bits
+        fresh = noise is not None and noise.draw == "read"
+        return fresh and self.mapping.squeezed_planes > 0 and pulse_bits is not None and pulse_bits > 1
 
 
 _MEMBERS = {"device": Device, "wires": Wires, "mapping": MappingConfig, "inputs": InputConfig}

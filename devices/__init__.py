@@ -5,6 +5,12 @@ from devices import presets as presets
 from devices.bridges import CorrectedModelWarning as CorrectedModelWarning
 from devices.bridges import from_aihwkit as from_aihwkit
 from devices.bridges import to_aihwkit as to_aihwkit
+from devices.current_voltage import AbstractCurrentVoltage as AbstractCurrentVoltage
+from devices.current_voltage import Cubic as Cubic
+from devices.current_voltage import Ohmic as Ohmic
+from devices.current_voltage import OwnFunction as OwnFunction
+from devices.current_voltage import Sinh as Sinh
+from devices.current_voltage import Tabulated as Tabulated
 from devices.curves import AbstractCurve as AbstractCurve
 from devices.curves import ClampedLogarithm as ClampedLogarithm
 from devices.curves import ClampedPower as ClampedPower

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from torch import Tensor
+
 from devices.validation import check_nonnegative
 
 
@@ -32,3 +34,24 @@ class Wires:
     def ideal(self) -> bool:
         """Whether every resistance is zero, so that the transfer matrix is the conductance matrix."""
         return self.row == self.column == self.driver == self.sense == 0
+
+    def coupling(self, conductance: Tensor) -> Tensor:
+        """Return Lambda, how strongly the wires load the cells: near 0 they do not matter, above 1 they rule.
+
+        `Lambda = mean(G) * ((row * cols^2 + column * rows^2) / 2 + driver * cols + sense * rows)`, which is
+        `r * mean(G) * n^2` for square arrays with equal segments `r` and nothing else. It is about the relative
+        voltage drop to the far corner if every cell drew its full current.
+
+        Parameters
+        ----------
+        conductance
+            `(..., rows, cols)` [S].
+
+        Returns
+        -------
+        Tensor
+            `(...)`, dimensionless.
+        """
+        rows, cols = conductance.shape[-2:]
+        segments = (self.row * cols**2 + self.column * rows**2) / 2
+        return conductance.mean((-2, -1)) * (segments + self.driver * cols + self.sense * rows)

@@ -5,6 +5,7 @@ from typing import Literal
 
 from devices.validation import check_choice, check_integer
 from mapping.encodings import ENCODINGS
+from mapping.encodings.planes import slice_widths
 from mapping.quantizers import AbstractQuantizer, UniformQuantizer
 
 
@@ -28,6 +29,14 @@ class MappingConfig:
     """One weight scale per layer, or one per output channel; used by the default quantiser."""
     quantizer: AbstractQuantizer | None = None
     """Another quantiser than `UniformQuantizer(bits=weight_bits, granularity=granularity)`."""
+    row_order: Literal["given", "sorted"] = "given"
+    """Inputs fill arrays as they come, or by descending largest |weight|, which empties significant planes."""
+    squeezed_planes: int = 0
+    """Most significant bit planes that `squeeze_out` empties; any number above 0 also releases empty arrays."""
+    release_empty: bool = False
+    """Release arrays that hold only zeros, without squeezing."""
+    merge_columns: bool = False
+    """Store equal bit columns of an output once, drop empty ones and pack the rest."""
 
     def __post_init__(self) -> None:
         """Refuse mappings that cannot be."""
@@ -40,14 +49,32 @@ class MappingConfig:
         check_choice("granularity", self.granularity, ("tensor", "output"))
         if self.cell_bits > self.weight_bits:
             raise ValueError(
-                f"`cell_bits` must be <= `weight_bits`. Got cell_bits={self.cell_bits}, weight_bits={self.weight_bits}. "
-                "Use fewer bits per cell, or more bits per weight."
+                f"`cell_bits` must be <= `weight_bits`. Got cell_bits={self.cell_bits}, "
+                f"weight_bits={self.weight_bits}. Use fewer bits per cell, or more bits per weight."
             )
         if self.quantizer is not None and self.quantizer.magnitude_bits + 1 != self.weight_bits:
             raise ValueError(
-                f"`weight_bits` must be {self.quantizer.magnitude_bits + 1} (the quantiser's magnitude bits and a sign). "
-                f"Got {self.weight_bits} with {self.quantizer!r}."
+                f"`weight_bits` must be {self.quantizer.magnitude_bits + 1} (the quantiser's magnitude bits and a "
+                f"sign). Got {self.weight_bits} with {self.quantizer!r}."
             )
+        check_choice("row_order", self.row_order, ("given", "sorted"))
+        self._check_squeeze()
+
+    def _check_squeeze(self) -> None:
+        check_integer("squeezed_planes", self.squeezed_planes, at_least=0)
+        if self.squeezed_planes and self.slicing != "inter":
+            raise ValueError("`squeezed_planes` needs slicing='inter': every plane in arrays of its own. Got 'intra'.")
+        if self.squeezed_planes not in self.squeezable_planes():
+            raise ValueError(
+                f"`squeezed_planes` must be one of {', '.join(map(str, self.squeezable_planes()))} (whole cells of "
+                f"{self.weight_bits}-bit weights, at least one left). Got {self.squeezed_planes}."
+            )
+
+    def squeezable_planes(self) -> tuple[int, ...]:
+        """Return the numbers of most significant bit planes that can be squeezed out, from 0 up."""
+        stored_bits = self.weight_bits if self.encoding == "offset" else self.weight_bits - 1
+        widths = slice_widths(stored_bits, self.cell_bits)
+        return tuple(stored_bits - sum(widths[: cells + 1]) for cells in reversed(range(len(widths))))
 
     def effective_quantizer(self) -> AbstractQuantizer:
         """Return the quantiser that this config stands for."""

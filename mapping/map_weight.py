@@ -1,14 +1,19 @@
 """The verb of this package: a weight matrix to a placement."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from mapping.config import MappingConfig
 from mapping.encodings import ENCODINGS
+from mapping.merge_columns import merge_columns
 from mapping.placement import Placement
 from mapping.quantizers import QuantizedWeight, quantize_weight
+from mapping.release import release_empty_tiles
+from mapping.row_order import sorted_rows
+from mapping.squeeze_out import squeeze_out
 from mapping.tiling import tile_planes
 
 
@@ -20,14 +25,14 @@ def map_weight(weight: Tensor, config: MappingConfig, *, groups: int = 1) -> Pla
     weight
         (inputs, outputs); with `groups`, (inputs of one group, outputs of all groups), the outputs group by group.
     config
-        Quantiser, encoding, slicing and array size.
+        Quantiser, encoding, slicing, array size, and what is squeezed, sorted, released and merged.
     groups
         Independent blocks, each in arrays of its own (groups of a convolution).
 
     Returns
     -------
     Placement
-        `placement.to_weight()` is the quantised matrix.
+        `placement.to_weight()` is the quantised matrix, rounded further only where planes are squeezed out.
 
     Raises
     ------
@@ -37,20 +42,35 @@ def map_weight(weight: Tensor, config: MappingConfig, *, groups: int = 1) -> Pla
     quantized = quantize_weight(weight.detach(), config.effective_quantizer())
     if groups < 1 or weight.shape[1] % groups:
         raise ValueError(f"`groups` must divide the {weight.shape[1]} outputs. Got {groups}.")
-    if groups == 1:
-        return place_codes(quantized, config)
-    width = weight.shape[1] // groups
-    blocks = [
-        place_codes(replace(quantized, codes=quantized.codes[:, first : first + width]), config)
-        for first in range(0, weight.shape[1], width)
-    ]
-    return _join_groups(blocks, quantized.scale)
+    return arrange(_place_groups(quantized, config, groups), config)
 
 
 def place_codes(quantized: QuantizedWeight, config: MappingConfig) -> Placement:
-    """Encode, slice and tile the codes of one matrix."""
+    """Encode, slice and tile the codes of one matrix: every plane dense, in arrays of the config's size."""
     planes = ENCODINGS[config.encoding](quantized.codes, quantized.magnitude_bits, config.cell_bits)
-    return tile_planes(planes, quantized.scale, config)
+    order = sorted_rows(quantized.codes) if config.row_order == "sorted" else None
+    return tile_planes(planes, quantized.scale, config, row_order=order)
+
+
+def arrange(placement: Placement, config: MappingConfig) -> Placement:
+    """Squeeze, release and merge a dense placement as the config says."""
+    if config.squeezed_planes:
+        placement = squeeze_out(placement, planes=config.squeezed_planes)
+    elif config.release_empty:
+        placement = release_empty_tiles(placement)
+    return merge_columns(placement) if config.merge_columns else placement
+
+
+def _place_groups(quantized: QuantizedWeight, config: MappingConfig, groups: int) -> Placement:
+    """Place every group in arrays of its own."""
+    if groups == 1:
+        return place_codes(quantized, config)
+    width = quantized.codes.shape[1] // groups
+    blocks = [
+        place_codes(replace(quantized, codes=quantized.codes[:, first : first + width]), config)
+        for first in range(0, quantized.codes.shape[1], width)
+    ]
+    return _join_groups(blocks, quantized.scale)
 
 
 def _join_groups(blocks: list[Placement], scale: Tensor) -> Placement:
@@ -65,9 +85,10 @@ def _join_groups(blocks: list[Placement], scale: Tensor) -> Placement:
         for number, block in enumerate(blocks)
     ]
     names = [name for name in first.tensors() if name != "scale"]
+    tensors: dict[str, Any] = {name: torch.cat([block[name] for block in shifted]) for name in names}
     return replace(
         first,
-        **{name: torch.cat([block[name] for block in shifted]) for name in names},
+        **tensors,
         scale=scale,
         inputs=first.inputs * len(blocks),
         outputs=first.outputs * len(blocks),

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-_CELLS_PER_CHUNK = 1 << 22
+_CELLS_PER_CHUNK = 1 << 19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -14,17 +15,18 @@ class Placement:
     """A weight matrix as a stack of equal-sized tiles of cells.
 
     `output[o] = scale[o] * (sum over the columns that feed o of significance * ((input << row_shift) @ levels)
-    + digital_offset * sum of the inputs)` in exact integer arithmetic, over every tile. Encodings, slicings, squeezed and
-    reordered arrays are all different placements of this one form.
+    + digital_offset * sum of the inputs)` in exact integer arithmetic, over every tile. Encodings, slicings, squeezed
+    and reordered arrays are all different placements of this one form.
 
-    The stack is cropped to the largest used part: cells beyond it do not exist. Used rows are the last ones of a tile and
-    used columns its first ones, next to the sense end and to the drivers, so a tile's circuit is that of its used part.
+    The stack is cropped to the largest used part: cells beyond it do not exist. Used rows are the last ones of a tile
+    and used columns its first ones, next to the sense end and to the drivers, so a tile's circuit is that of its used
+    part.
     """
 
     levels: Tensor
     """Cell levels, unsigned integers, (tiles, rows, cols)."""
     used: Tensor
-    """Whether a cell exists, bool, (tiles, rows, cols); an unused cell conducts nothing, a cell at level 0 has g_min."""
+    """Whether a cell exists, bool, (tiles, rows, cols); an unused cell conducts nothing, one at level 0 has g_min."""
     row_index: Tensor
     """Input that drives each row, -1 for none, int32, (tiles, rows)."""
     row_shift: Tensor
@@ -62,7 +64,7 @@ class Placement:
         """Inputs that an output sees."""
         return self.inputs // self.groups
 
-    def tensors(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, Any]:
         """Return the tensor fields by name."""
         return {f.name: value for f in fields(self) if isinstance(value := getattr(self, f.name), Tensor)}
 
@@ -76,7 +78,7 @@ class Placement:
         return shift[:, :, None] * self.column_significance[:, None, :] * self.used
 
     def to_codes(self) -> Tensor:
-        """Return the integer matrix that the cells and the digital offset stand for, int64, (inputs_per_group, outputs)."""
+        """Return the integers that cells and digital offset stand for, int64, (inputs_per_group, outputs)."""
         codes = scatter_cells(self, self.levels.to(torch.int64), weight=self.column_significance)
         return codes + self.digital_offset
 
@@ -105,7 +107,7 @@ def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None
         (inputs_per_group, outputs), of the dtype of `values`.
     """
     result = values.new_zeros(placement.inputs_per_group * placement.outputs)
-    for tiles in _tile_chunks(placement):
+    for tiles in tile_chunks(placement):
         part = torch.where(placement.used[tiles], values[tiles], 0)
         if weight is not None:
             part = part * weight[tiles, None, :].to(values.dtype)
@@ -133,7 +135,7 @@ def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
     flat = matrices.reshape(-1)
     size = placement.inputs_per_group * placement.outputs
     result = flat.new_empty(placement.levels.shape)
-    for tiles in _tile_chunks(placement):
+    for tiles in tile_chunks(placement):
         index = cell_index(placement, tiles) + (placement.column_plane[tiles].to(torch.int64) * size)[:, None, :]
         torch.index_select(flat, 0, index.flatten(), out=result[tiles].view(-1))
     return result
@@ -176,9 +178,17 @@ def integer_product(placement: Placement, inputs: Tensor) -> Tensor:
     return (result + offset).reshape(*inputs.shape[:-1], placement.outputs)
 
 
-def _tile_chunks(placement: Placement) -> Iterator[slice]:
+def tile_chunks(placement: Placement) -> Iterator[slice]:
     """Yield slices of tiles that bound the memory of a temporary."""
     cells = max(1, int(placement.levels[0].numel())) if placement.tiles else 1
     step = max(1, _CELLS_PER_CHUNK // cells)
     for start in range(0, placement.tiles, step):
         yield slice(start, start + step)
+
+
+def distinct(lines: Tensor) -> Tensor:
+    """Return a number for each line (lines, entries), the same for equal lines, counted from 0, int64, (lines,)."""
+    if not len(lines):
+        return torch.zeros(0, dtype=torch.int64, device=lines.device)
+    numbers: Tensor = torch.unique(lines, dim=0, return_inverse=True)[1]
+    return numbers

@@ -1,5 +1,7 @@
 """Cutting planes into tiles of the size of a physical array."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 
@@ -8,7 +10,7 @@ from mapping.encodings import Planes
 from mapping.placement import Placement
 
 
-def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig) -> Placement:
+def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_order: Tensor | None = None) -> Placement:
     """Cut the planes of one weight matrix into tiles.
 
     Parameters
@@ -19,6 +21,8 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig) -> Placeme
         Weight of one integer unit, () or (outputs,).
     config
         Array size and slicing.
+    row_order
+        Inputs in the order in which they fill arrays, int64, (inputs,). Default: as they come.
 
     Returns
     -------
@@ -27,6 +31,8 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig) -> Placeme
     """
     count, inputs, outputs = planes.levels.shape
     rows = line_slots(inputs, config.rows, at_end=True).to(planes.levels.device)  # (row blocks, rows)
+    if row_order is not None:
+        rows = torch.where(rows >= 0, row_order.to(rows.device)[rows.clamp(min=0)], -1)
     parts = []
     for members in _members(planes, config.slicing):
         # Slices of one output lie side by side: (outputs, members) flattened.
@@ -34,7 +40,7 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig) -> Placeme
         plane = torch.tensor(members, device=columns.device)[columns.clamp(min=0) % len(members)]
         output = columns.clamp(min=0) // len(members)
         parts.append(_cut(planes, rows, torch.where(columns >= 0, output, -1), plane))
-    tensors = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+    tensors: dict[str, Any] = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return Placement(
         **tensors,
         row_shift=torch.zeros_like(tensors["row_index"]),
@@ -73,7 +79,7 @@ def _members(planes: Planes, slicing: str) -> list[list[int]]:
     return [[plane for plane, array in enumerate(planes.array) if array == wanted] for wanted in arrays]
 
 
-def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[str, Tensor]:
+def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[str, Any]:
     """Cut the planes named by `plane` and `output` (column blocks, cols) into tiles, row block by row block."""
     row_blocks, column_blocks = len(rows), len(output)
     levels = planes.levels[

@@ -14,7 +14,7 @@ def _one_thread_per_worker():
     torch.set_num_threads(1)
 
 
-@pytest.fixture()
+@pytest.fixture
 def generator() -> torch.Generator:
     """Return a seeded source of randomness."""
     return torch.Generator().manual_seed(0)

@@ -19,6 +19,8 @@ def baseline_weight(placement: Placement, device: Device) -> Tensor | None:
 
     The periphery subtracts it; None where it vanishes because every cell has a partner of the other sign.
     """
+    if not placement.tiles:
+        return None
     g_min = torch.full(placement.used.shape, device.g_min, device=placement.used.device)
     baseline = scatter_cells(placement, g_min, weight=column_factor(placement, device))
     bound = 1e-5 * float(column_factor(placement, device).abs().max()) * device.g_min

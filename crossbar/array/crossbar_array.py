@@ -21,7 +21,7 @@ from crossbar.array.programming import (
 )
 from crossbar.array.read_tables import BlockRun, ReadTables, find_runs
 from crossbar.array.tiled_read import ReadSettings, read_tiles
-from crossbar.array.training import code_variance
+from crossbar.array.training import code_spread
 from crossbar.config import CrossbarConfig
 from crossbar.converters import CodeRange, code_range, draw_converter_errors
 from crossbar.serialization import config_to_json, tensor_to_text, text_to_tensor
@@ -53,8 +53,17 @@ class CrossbarArray(nn.Module):
     effective_weight: Tensor
     effective_variance: Tensor | None
     offset_error: Tensor | None
+    code_spread: Tensor
     transfer: Tensor
+    variance: Tensor | None
+    converter_errors: Tensor | None
+    programmed: Tensor | None
+    drift_state: Tensor | None
+    time: Tensor
+    scale: Tensor
+    levels: Tensor
     steps: Tensor | None
+    digital_weight: Tensor | None
     input_range: Tensor | None
     calibrated_steps: Tensor | None
     drift_scale: Tensor | None
@@ -67,15 +76,16 @@ class CrossbarArray(nn.Module):
         self.groups = groups
         self.plan: Plan = choose_plan(config)
         self._shape: dict[str, Any] = {}
-        self._runs: tuple[BlockRun, ...] = ()
-        self._settings: ReadSettings | None = None
+        self.read_runs: tuple[BlockRun, ...] = ()
+        self.read_settings: ReadSettings | None = None
         for name in (*_PLACEMENT, *_CELLS, *_READ, *_CALIBRATED):
             self.register_buffer(name, None)
         for name in ("steps", "digital_weight", *(f"read_{name}" for name in _TABLES)):
             self.register_buffer(name, None, persistent=False)
         if config.inputs.maximum is not None:
             self.input_range = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
-        self.register_buffer("code_variance", code_variance(config), persistent=False)
+        # Saved although it follows from the config, so that a model made on the meta device finds it when it loads.
+        self.register_buffer("code_spread", code_spread(config))
 
     @property
     def programmed_yet(self) -> bool:
@@ -158,9 +168,12 @@ class CrossbarArray(nn.Module):
     def prepare(self) -> None:
         """Derive from the transfer matrices what the plan reads. Call it after changing `calibrated_steps`."""
         placement, device = self.read_placement, self.config.device
-        variance = transfer_variance(self.placement, self.config, self.cells, self.transfer, float(self.time))
+        transfer = self.transfer
+        if transfer is None:
+            raise RuntimeError("The transfer matrices are not at hand. Call `set_time` on the array.")
+        variance = transfer_variance(self.placement, self.config, self.cells, transfer, float(self.time))
         baseline = baseline_weight(placement, device)
-        weight = effective_weight(placement, device, self.transfer, baseline)
+        weight = effective_weight(placement, device, transfer, baseline)
         self.effective_weight = weight.t().contiguous()
         self.offset_error = None
         if self.config.inputs.offset_code:
@@ -169,28 +182,30 @@ class CrossbarArray(nn.Module):
         if self.plan.kind == "collapsed":
             collapsed = None if variance is None else effective_variance(placement, device, variance)
             self.effective_variance = None if collapsed is None else collapsed.t().contiguous()
-            self.transfer = None
+            self.register_buffer("transfer", None)
             return
-        self._prepare_tiled(placement, variance, baseline)
+        self._prepare_tiled(placement, transfer, variance, baseline)
 
-    def _prepare_tiled(self, placement: Placement, variance: Tensor | None, baseline: Tensor | None) -> None:
+    def _prepare_tiled(
+        self, placement: Placement, transfer: Tensor, variance: Tensor | None, baseline: Tensor | None
+    ) -> None:
         """Lay out the tables of a tiled read, and what the periphery adds to it."""
         steps = self.calibrated_steps
         if not self._calibrated_adc:
-            steps = adc_steps(placement, self.config, self.transfer)
+            steps = adc_steps(placement, self.config, transfer)
         self.steps = steps
         tables, block = read_tables(
             placement,
             self.config,
-            transfer=self.transfer,
+            transfer=transfer,
             variance=variance,
             steps=steps,
             errors=self.converter_errors,
         )
         for name in _TABLES:
             setattr(self, f"read_{name}", getattr(tables, name))
-        self._runs = find_runs(block, tables.output, tables.row_index, tables.row_shift)
-        self._settings = read_settings(placement, self.config, clips=may_clip(tables, self.config))
+        self.read_runs = find_runs(block, tables.output, tables.row_index, tables.row_shift)
+        self.read_settings = read_settings(placement, self.config, clips=may_clip(tables, self.config))
         self.digital_weight = None
         if baseline is not None or placement.digital_offset:
             digital = torch.full_like(self.effective_weight, float(placement.digital_offset))
@@ -213,22 +228,21 @@ class CrossbarArray(nn.Module):
                 "The ADC ranges are not set. Call `calibration.calibrate_adc_ranges(model, batches)`, or give "
                 "`ADC(range='full')`."
             )
-        if self._settings is None:
+        settings = self.read_settings
+        if settings is None:
             raise RuntimeError("The tiled read is not prepared. Call `prepare()` on the array.")
-        tables = ReadTables(**{name: getattr(self, f"read_{name}") for name in _TABLES})
-        outputs = read_tiles(codes.t(), tables, self._runs, self._settings).t()
+        outputs = read_tiles(codes.t(), self.read_tables, self.read_runs, settings).t()
         if self.digital_weight is not None:
-            outputs = outputs + self._digital_part(codes + self._settings.input_offset)
+            outputs = outputs + _digital_part(codes + settings.input_offset, self.digital_weight, self.groups)
         outputs = outputs * self.scale
-        if not self._settings.input_offset:
+        if not settings.input_offset:
             return outputs
-        return outputs - self._settings.input_offset * self.read_placement.to_weight().sum(0)
+        return outputs - settings.input_offset * self.read_placement.to_weight().sum(0)
 
-    def _digital_part(self, codes: Tensor) -> Tensor:
-        """Multiply (vectors, inputs) with what the periphery adds to each weight, group by group."""
-        grouped = codes.unflatten(1, (self.groups, -1))  # (vectors, groups, inputs per group)
-        blocks = self.digital_weight.unflatten(0, (self.groups, -1))  # (groups, outputs per group, inputs per group)
-        return torch.einsum("vgi,goi->vgo", grouped, blocks).flatten(1)
+    @property
+    def read_tables(self) -> ReadTables:
+        """The bit lines laid out as conversions."""
+        return ReadTables(**{name: getattr(self, f"read_{name}") for name in _TABLES})
 
     @property
     def _calibrated_adc(self) -> bool:
@@ -255,14 +269,14 @@ class CrossbarArray(nn.Module):
         """Take over the chip of a checkpoint, whatever this one holds; one without a chip leaves it as it is."""
         if prefix + "_extra_state" not in state_dict:
             return
-        anchor = self.code_variance
+        device = self.code_spread.device
         for name in self._buffers:
             if name in self._non_persistent_buffers_set:
                 continue
             stored = state_dict.get(prefix + name)
-            setattr(self, name, None if stored is None else torch.empty_like(stored, device=anchor.device))
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)  # type: ignore[no-untyped-call]
-        if self.programmed_yet and self.plan.kind == "tiled" and not self.programmed.is_meta:
+            setattr(self, name, None if stored is None else torch.empty_like(stored, device=device))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        if self.plan.kind == "tiled" and self.programmed is not None and not self.programmed.is_meta:
             self.prepare()
 
     def extra_repr(self) -> str:
@@ -270,3 +284,10 @@ class CrossbarArray(nn.Module):
         mapping = self.config.mapping
         chip = f"{self.levels.shape[0]} tiles, t={float(self.time):g} s" if self.programmed_yet else "not programmed"
         return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}"
+
+
+def _digital_part(codes: Tensor, digital_weight: Tensor, groups: int) -> Tensor:
+    """Multiply (vectors, inputs) with what the periphery adds to each weight (outputs, inputs per group)."""
+    grouped = codes.reshape(len(codes), groups, -1)  # (vectors, groups, inputs per group)
+    blocks = digital_weight.view(groups, -1, digital_weight.shape[1])  # (groups, outputs per group, inputs per group)
+    return torch.einsum("vgi,goi->vgo", grouped, blocks).flatten(1)

@@ -38,7 +38,7 @@ class ReadSettings:
     clips: bool
     """Whether currents can exceed the ADC range."""
     chunk: int
-    """Input vectors held at a time."""
+    """Numbers of one product held at a time."""
 
 
 def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], settings: ReadSettings) -> Tensor:
@@ -61,22 +61,35 @@ def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], se
         Outputs in integer weight units, (outputs, vectors).
     """
     result = codes.new_zeros(settings.outputs, codes.shape[1])
-    for start in range(0, codes.shape[1], settings.chunk):
-        chunk = codes[:, start : start + settings.chunk]
-        part = result[:, start : start + settings.chunk]
-        for sign, phase in _phases(chunk, settings):
+    vectors = vectors_at_a_time(tables, runs, settings)
+    for sign, phase in _phases(codes, settings):
+        for start in range(0, codes.shape[1], vectors):
+            chunk, part = phase[:, start : start + vectors], result[:, start : start + vectors]
             for run in runs:
-                _read_run(phase, tables, run, settings, part, sign)
+                _read_run(chunk, tables, run, settings, part, sign)
     return result
 
 
+def vectors_at_a_time(tables: ReadTables, runs: tuple[BlockRun, ...], settings: ReadSettings) -> int:
+    """Return how many input vectors make products of at most `settings.chunk` numbers."""
+    rows = tables.row_index.shape[1]
+    widest = max((run.blocks * max(run.conversions, rows - run.first_row) for run in runs), default=1)
+    return max(1, settings.chunk // (settings.cycles * widest))
+
+
 def _phases(codes: Tensor, settings: ReadSettings) -> list[tuple[float, Tensor]]:
-    """Return the codes driven in each phase, and the sign with which the phase counts."""
+    """Return the codes driven in each phase, as integers where they are cut into pulses, and the sign of the phase."""
+
+    def driven(values: Tensor) -> Tensor:
+        if settings.cycles == 1 or settings.bipolar:
+            return values
+        return values.to(torch.uint8 if settings.code_bits <= 8 else torch.int32)
+
     if settings.input_offset:
-        return [(1.0, codes + settings.input_offset)]
-    if settings.two_phase and bool((codes < 0).any()):
-        return [(1.0, codes.clamp(min=0)), (-1.0, codes.neg().clamp_(min=0))]
-    return [(1.0, codes)]
+        return [(1.0, driven(codes + settings.input_offset))]
+    if settings.two_phase and codes.numel() and float(codes.amin()) < 0:
+        return [(1.0, driven(codes.clamp(min=0))), (-1.0, driven(codes.neg().clamp_(min=0)))]
+    return [(1.0, driven(codes))]
 
 
 def _read_run(
@@ -87,19 +100,23 @@ def _read_run(
     # An idle group of word lines is not read at all.
     if not bool(driven.any()):
         return
-    last = run.first + run.blocks * run.conversions
-    matrix = tables.matrix[run.first : last].view(run.blocks, run.conversions, -1)[:, :, run.first_row :]
-    drive = _pulses(driven, settings)  # (blocks, rows, cycles * vectors)
-    currents = _product(matrix, drive)  # (blocks, conversions, cycles * vectors)
+    conversions = slice(run.first, run.first + run.blocks * run.conversions)
+    drive = _pulses(driven, settings, tables.matrix.dtype)  # (blocks, rows, cycles * vectors)
+    currents = _product(_run_rows(tables.matrix, run), drive)  # (blocks, conversions, cycles * vectors)
     if tables.variance is not None:
-        variance = tables.variance[run.first : last].view(run.blocks, run.conversions, -1)[:, :, run.first_row :]
-        noise = _product(variance, drive * drive).clamp_(min=0).sqrt_()
+        noise = _product(_run_rows(tables.variance, run), drive * drive).clamp_(min=0).sqrt_()
         currents.addcmul_(noise, torch.randn_like(noise))
     if settings.highest:
-        _convert(currents, tables, slice(run.first, last), settings)
-    total = _over_cycles(currents.view(run.blocks, run.conversions, settings.cycles, -1), settings.pulse_bits)
-    factor = tables.factor[run.first : last].view(run.blocks, run.conversions, 1)
+        _convert(currents, tables, conversions, settings)
+    total = _over_cycles(currents.view(*currents.shape[:2], settings.cycles, -1), settings.pulse_bits)
+    factor = tables.factor[conversions].view(run.blocks, run.conversions, 1)
     _add_to_outputs(total, factor, run, tables, result, sign)
+
+
+def _run_rows(values: Tensor, run: BlockRun) -> Tensor:
+    """Return a table's part of a run, (blocks, conversions, rows with a word line)."""
+    part = values[run.first : run.first + run.blocks * run.conversions]
+    return part.view(run.blocks, run.conversions, -1)[:, :, run.first_row :]
 
 
 def _driven_codes(codes: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
@@ -107,24 +124,24 @@ def _driven_codes(codes: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
     index = tables.row_index[run.first_block : run.first_block + run.blocks, run.first_row :]
     blocks, rows = index.shape
     if run.inputs is not None:
-        driven = codes[run.inputs : run.inputs + blocks * rows].unflatten(0, (blocks, rows))
+        driven = codes[run.inputs : run.inputs + blocks * rows].contiguous().view(blocks, rows, -1)
     else:
-        driven = codes[index.flatten().clamp(min=0)].view(blocks, rows, -1) * (index >= 0)[:, :, None]
+        # Rows without a word line are zero in every table, so what drives them does not matter.
+        driven = codes[index.flatten().clamp(min=0)].view(blocks, rows, -1)
     if not run.shifted:
         return driven
-    shift = tables.row_shift[run.first_block : run.first_block + run.blocks, run.first_row :]
-    return driven * (2.0**shift)[:, :, None]
+    shift = tables.row_shift[run.first_block : run.first_block + run.blocks, run.first_row :, None]
+    return driven * 2.0**shift if driven.is_floating_point() else driven.to(torch.int32) << shift.to(torch.int32)
 
 
-def _pulses(driven: Tensor, settings: ReadSettings) -> Tensor:
+def _pulses(driven: Tensor, settings: ReadSettings, dtype: torch.dtype) -> Tensor:
     """Split codes (blocks, rows, vectors) into the pulses of all cycles, (blocks, rows, cycles * vectors)."""
     if settings.cycles == 1:
         return driven
-    whole = driven.abs() if settings.bipolar else driven
-    whole = whole.to(torch.uint8 if settings.code_bits <= 8 else torch.int32)
+    whole = driven.abs().to(torch.int32) if settings.bipolar else driven
     shifts = torch.arange(settings.cycles, device=driven.device, dtype=whole.dtype) * settings.pulse_bits
     digits = whole[:, :, None, :] >> shifts[:, None]  # (blocks, rows, cycles, vectors)
-    drive = digits.bitwise_and_(2**settings.pulse_bits - 1).to(driven.dtype)
+    drive = digits.bitwise_and_(2**settings.pulse_bits - 1).to(dtype)
     if settings.bipolar:
         drive *= driven.sign()[:, :, None, :]
     return drive.flatten(2)

@@ -30,7 +30,9 @@ def save_demo_figure(results: xr.Dataset, path: Path) -> None:
                 values = 100 * at_time[name].sel(wire_scale=scale)
                 mean, spread = values.mean("chip"), values.std("chip")
                 panel.plot(results.read_noise, mean, style, color=colour, marker="o", markersize=2.5, linewidth=1.2)
-                panel.fill_between(results.read_noise, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0)
+                panel.fill_between(
+                    results.read_noise, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0
+                )
         panel.axhline(100 * float(results.accuracy_digital), color="0.4", linewidth=0.8, linestyle=":")
         panel.set_title(f"t = {t:.0e} s", fontsize=9)
         panel.set_xlabel(r"read noise $\sigma/\mu$", fontsize=9)

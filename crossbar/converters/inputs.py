@@ -61,8 +61,6 @@ class InputConfig:
         """Return how many pulses carry an input code that is shifted by up to `extra_bits`."""
         if self.bits is None or self.pulse_bits is None:
             return 1
-        if self.pulse_bits == self.bits:
-            return 1
         return -(-(self.bits + extra_bits) // self.pulse_bits)
 
 
@@ -106,8 +104,9 @@ def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static
     elif config.range == "batch" or x.ndim <= vector_dimensions:
         lowest, highest = torch.aminmax(x.detach())
     else:
-        lowest, highest = torch.aminmax(x.detach().flatten(-vector_dimensions), dim=-1)
-        lowest, highest = (bound.view(*bound.shape, *(1,) * vector_dimensions) for bound in (lowest, highest))
+        dimensions = tuple(range(-vector_dimensions, 0))
+        # Apart, these two are an order of magnitude faster than `aminmax` along dimensions.
+        lowest, highest = x.detach().amin(dimensions, keepdim=True), x.detach().amax(dimensions, keepdim=True)
     if config.bits is None:
         return CodeRange(torch.ones_like(highest), highest, lowest)
     signed = (lowest < 0) | bool(config.offset_code)

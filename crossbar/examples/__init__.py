@@ -8,4 +8,6 @@ from crossbar.examples.evaluation import Split as Split
 from crossbar.examples.evaluation import accuracy as accuracy
 from crossbar.examples.resnet20 import ResNet20 as ResNet20
 from crossbar.examples.resnet20 import load_resnet20 as load_resnet20
+from crossbar.examples.separable import separable_network as separable_network
+from crossbar.examples.separable import train_separable as train_separable
 from crossbar.examples.vgg16 import load_vgg16 as load_vgg16

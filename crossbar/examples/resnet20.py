@@ -67,4 +67,3 @@ def _stage(inputs: int, outputs: int, *, stride: int) -> nn.Sequential:
         BasicBlock(outputs, outputs, stride=1),
         BasicBlock(outputs, outputs, stride=1),
     )
-

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from crossbar.array import CrossbarArray
 from crossbar.config import CrossbarConfig
-from crossbar.layers.base import AbstractAnalogLayer
+from crossbar.layers.base import AbstractAnalogLayer, set_parameters
 from crossbar.layers.patches import patches
 
 
@@ -22,11 +22,15 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
 
     def __init__(self, module: nn.modules.conv._ConvNd, config: CrossbarConfig) -> None:
         super().__init__()
-        self.weight = module.weight
-        self.bias = module.bias
+        self.weight = cast(nn.Parameter, module.weight)
+        self.bias = cast(nn.Parameter | None, module.bias)
         self.stride, self.dilation, self.groups = module.stride, module.dilation, module.groups
         self.padding, self.padding_mode = module.padding, module.padding_mode
-        self.kernel_size, self.out_channels, self.in_channels = module.kernel_size, module.out_channels, module.in_channels
+        self.kernel_size, self.out_channels, self.in_channels = (
+            module.kernel_size,
+            module.out_channels,
+            module.in_channels,
+        )
         self.array = CrossbarArray(config, groups=module.groups)
 
     @staticmethod
@@ -50,7 +54,7 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
         module = self.digital_class(
             **settings, bias=self.bias is not None, padding_mode=self.padding_mode, device="meta"
         )
-        module.weight, module.bias = self.weight, self.bias
+        set_parameters(module, self.weight, self.bias)
         return module
 
     def weight_matrix(self) -> Tensor:
@@ -70,7 +74,7 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
         """Put output positions back into an image, (batch, out_channels, ...)."""
         batch = x.shape[0] if x.ndim == self.vector_dimensions + 1 else 1
         sizes = self._output_sizes(x)
-        image = outputs.unflatten(0, (batch, *sizes)).movedim(-1, 1)
+        image = outputs.reshape(batch, *sizes, -1).movedim(-1, 1)
         return image if x.ndim == self.vector_dimensions + 1 else image[0]
 
     def bias_view(self) -> Tensor | None:
@@ -104,7 +108,10 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
     def _padding_pairs(self) -> list[tuple[int, int]]:
         """Return the padding before and after each spatial dimension."""
         if isinstance(self.padding, str):
-            total = [d * (k - 1) if self.padding == "same" else 0 for d, k in zip(self.dilation, self.kernel_size, strict=True)]
+            total = [
+                d * (k - 1) if self.padding == "same" else 0
+                for d, k in zip(self.dilation, self.kernel_size, strict=True)
+            ]
             return [(amount // 2, amount - amount // 2) for amount in total]
         return [(amount, amount) for amount in self.padding]
 

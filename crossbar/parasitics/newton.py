@@ -59,6 +59,7 @@ def operating_point(
         iterations += reply.iterations
         change = missing + slope * (reply.word_line - reply.bit_line)
         before = _largest(missing)
+        error = _relative(missing, line_current)
         for halvings in range(HALVINGS):
             share = 0.5**halvings
             tried = word + share * reply.word_line, bit + share * reply.bit_line
@@ -66,13 +67,14 @@ def operating_point(
             missing = iv.current(tried[0] - tried[1], conductance) - tried_current
             if bool((_largest(missing) <= before).all()):
                 break
+        else:
+            break  # not even a tiny step helps: the slope is not the law's
         (word, bit), line_current = tried, tried_current
-        scale = _largest(line_current).clamp(min=torch.finfo(word.dtype).tiny)
-        error = float((_largest(missing) / scale).max())
+        error = _relative(missing, line_current)
         if error <= tolerance:
             return Operating(word, bit, iterations, step, error)
     raise RuntimeError(
-        f"Newton's method did not reach `tolerance` = {tolerance:g} in {NEWTON_STEPS} steps: cells and lines still "
+        f"Newton's method did not reach `tolerance` = {tolerance:g} in {step} steps: cells and lines still "
         f"disagree by {error:.2g} of the largest current. Check that the law's derivative belongs to its current and "
         "never falls below 0, lower the voltages, or raise `tolerance`."
     )
@@ -96,3 +98,8 @@ def _solve(
 
 def _largest(values: Tensor) -> Tensor:
     return values.abs().amax((-2, -1), keepdim=True)
+
+
+def _relative(missing: Tensor, current: Tensor) -> float:
+    scale = _largest(current).clamp(min=torch.finfo(current.dtype).tiny)
+    return float((_largest(missing) / scale).max())

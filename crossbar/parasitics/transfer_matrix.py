@@ -1,5 +1,6 @@
 """The public verb: the exact linear map from input voltages to output currents."""
 
+import torch
 from torch import Tensor
 
 from crossbar.parasitics.block_elimination import block_elimination
@@ -10,6 +11,8 @@ from devices import Wires
 from devices.validation import check_choice
 
 METHODS = ("auto", "kron", "block")
+PERFECT = 1e-25
+"""Resistance below which a wire segment is a perfect conductor: it changes no digit, and its inverse may overflow."""
 
 
 def transfer_matrix(
@@ -47,7 +50,7 @@ def transfer_matrix(
     check_choice("method", method, METHODS)
     check_conductance(conductance)
     values = wire_resistances(wires, resistances, conductance)
-    perfect = min(values[:2].tolist()) == 0
+    perfect = min(values[:2].tolist()) < PERFECT
     if method == "kron" and perfect:
         raise ValueError('`method` "kron" needs `row` > 0 and `column` > 0. Use "auto" or "block" for perfect lines.')
     if conductance.numel() == 0:
@@ -55,4 +58,6 @@ def transfer_matrix(
     # A gradient with respect to a resistance of 0 exists, but not along the path that leaves it out.
     if method == "block" or (perfect and values.requires_grad):
         return block_elimination(conductance, values)
-    return perfect_lines(conductance, values) if perfect else kron_reduction(conductance, values)
+    if perfect:
+        return perfect_lines(conductance, torch.where(values < PERFECT, 0, values))
+    return kron_reduction(conductance, values)

@@ -91,7 +91,11 @@ def _draw_read_noise(panel: "Axes", device: Device, times: Sequence[float]) -> N
 
 
 def _draw_drift(panel: "Axes", device: Device, times: Sequence[float], seed: int) -> None:
-    panel.set(title="Drift, programming error included", xlabel="time since programming [s]", ylabel="conductance [µS]")
+    panel.set(
+        title="Three targets, programming error included",
+        xlabel="time since programming [s]",
+        ylabel="conductance [µS]",
+    )
     working = dataclasses.replace(device, stuck=None)
     for share, colour in zip((1.0, 0.5, 0.15), COLOURS, strict=False):
         g = device.g_min + share * device.window.span
@@ -99,7 +103,7 @@ def _draw_drift(panel: "Axes", device: Device, times: Sequence[float], seed: int
         cells = program_cells(working, target, generator=torch.Generator().manual_seed(seed))
         history = torch.stack([conductance_at(working, cells, t) for t in times]).numpy() * MICRO
         low, median, high = np.quantile(history, (0.16, 0.5, 0.84), axis=1)
-        panel.plot(times, median, color=colour, label=f"target {g * MICRO:.3g} µS")
+        panel.plot(times, median, color=colour, label=f"{g * MICRO:.3g} µS")
         panel.fill_between(times, low, high, color=colour, alpha=0.2, linewidth=0)
     panel.set_xscale("log")
     panel.set_ylim(0, panel.get_ylim()[1] * 1.15)

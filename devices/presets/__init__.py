@@ -11,5 +11,6 @@ from devices.presets.hermes_2023 import PCM_HERMES_TWO_DEVICES as PCM_HERMES_TWO
 from devices.presets.ideal import Ideal as Ideal
 from devices.presets.joshi_2020 import PCM_JOSHI_2020 as PCM_JOSHI_2020
 from devices.presets.milo_2021 import RRAM_MILO_2021 as RRAM_MILO_2021
+from devices.presets.milo_2021 import RRAM_MILO_2021_CURRENT_VOLTAGE as RRAM_MILO_2021_CURRENT_VOLTAGE
 from devices.presets.sonos_2022 import SONOS_2022 as SONOS_2022
 from devices.presets.wan_2022 import RRAM_WAN_2022 as RRAM_WAN_2022

@@ -1,9 +1,10 @@
 """RRAM of Milo et al.
 
-V. Milo et al., IRPS 2021, incremental gate-voltage programming (IGVVA-100); the fit is the one CrossSim prints
+V. Milo et al., IRPS 2021, incremental gate-voltage programming (IGVVA-100); the fits are those CrossSim prints
 (`RRAMMilo`). The source gives neither drift nor read noise.
 """
 
+from devices.current_voltage.cubic import Cubic
 from devices.device import Device
 from devices.programming.polynomial import PolynomialProgramming
 from devices.validity import ValidityRange
@@ -17,3 +18,11 @@ RRAM_MILO_2021 = Device(
     source="Milo et al., IRPS 2021, IGVVA-100; fit as in CrossSim",
 )
 """50 to 225 uS, sigma 4.3 uS at 50 uS and 2.7 uS at 225 uS."""
+
+RRAM_MILO_2021_CURRENT_VOLTAGE = Cubic(
+    quadratic=(7.063e-3, 5.711e-3, 1.541e-3, 1.388e-4),
+    cubic=(1.2968e-3, 6.7919e-4, 8.871e-5),
+    g_min=50e-6,
+    g_max=225e-6,
+)
+"""Current of these cells up to 0.5 V."""

@@ -4,11 +4,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_states import batchnorm_names, moved, snapshot
 from torch import nn
 
 from calibration import adapt_batchnorm
 from crossbar.examples import accuracy
+from tests.calibration.model_states import batchnorm_names, moved, snapshot
 
 KINDS = {
     "1d": (nn.BatchNorm1d, (5,)),
@@ -69,7 +69,7 @@ def test_only_statistics_move(programmed, digits, momentum):
 
 
 def test_adaptation_wins_accuracy_back_from_wires(programmed, digits):
-    from conftest import PAPER_WIRES
+    from tests.calibration.conftest import PAPER_WIRES
 
     analog = programmed(wires=PAPER_WIRES)
     before = accuracy(analog, digits.test)

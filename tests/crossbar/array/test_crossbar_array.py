@@ -34,8 +34,8 @@ def test_drift_follows_every_cell_of_a_pair():
     cells = layer.array.cells
     layer.drift(1e4)
     used = layer.array.used
-    expected = cells.programmed * 1e4 ** -cells.drift_state
-    factor = layer.array.placement.column_significance[:, None, :] * 2.0 ** 0
+    expected = cells.programmed * 1e4**-cells.drift_state
+    factor = layer.array.placement.column_significance[:, None, :] * 2.0**0
     step = (CONFIG.device.g_max - CONFIG.device.g_min) / (2.0 ** layer.array.column_bits[:, None, :] - 1)
     weight = torch.zeros(50, 12)
     values = torch.where(used, expected * factor / step, 0)

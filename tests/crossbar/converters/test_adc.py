@@ -1,5 +1,6 @@
 """The converter of a bit line."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -30,8 +31,17 @@ def codes_of(currents, bits, *, signed):
 
     runs = find_runs(torch.zeros(len(currents), dtype=torch.int64), tables.output, tables.row_index, tables.row_shift)
     settings = ReadSettings(
-        outputs=len(currents), cycles=1, pulse_bits=1, code_bits=1, input_offset=0, two_phase=False, bipolar=signed,
-        highest=xb.converters.highest_code(xb.ADC(bits=bits), signed=signed), signed=signed, clips=True, chunk=1,
+        outputs=len(currents),
+        cycles=1,
+        pulse_bits=1,
+        code_bits=1,
+        input_offset=0,
+        two_phase=False,
+        bipolar=signed,
+        highest=xb.converters.highest_code(xb.ADC(bits=bits), signed=signed),
+        signed=signed,
+        clips=True,
+        chunk=1,
     )
     return read_tiles(torch.ones(1, 1), tables, runs, settings)[:, 0]
 
@@ -78,7 +88,7 @@ def test_error_of_a_layer_falls_with_the_bits(encoding):
         float((output(layer, replace(ideal, adc=xb.ADC(bits=bits, range="column")), x) - exact).norm() / exact.norm())
         for bits in (4, 6, 8, 10, 16)
     ]
-    assert all(more < 0.7 * less for less, more in zip(errors, errors[1:], strict=False))
+    assert all(more < 0.7 * less for less, more in itertools.pairwise(errors))
     assert errors[-1] < 1e-3
 
 

@@ -1,0 +1,164 @@
+"""The read engine beside torch: `python benchmarks/engine.py [--data FOLDER] [--threads 1 2] [--quick]`."""
+
+import argparse
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+import crossbar as xb
+from benchmarks.timing import ratios
+from crossbar.array.tiled_read import vectors_at_a_time
+from crossbar.examples import load_cifar10, load_resnet20
+from devices import Device, RelativeReadNoise
+
+WIRES = xb.Wires(row=5.0, column=10.0, driver=1e3, sense=1e3)
+NOISY = replace(xb.devices.RRAM, drift=None, read_noise=RelativeReadNoise(ratio=0.02, draw="read"))
+PLAIN = xb.CrossbarConfig(mapping=xb.MappingConfig(rows=128, cols=128))
+BIT_SERIAL = xb.CrossbarConfig(
+    mapping=xb.MappingConfig(weight_bits=8, cell_bits=1, rows=128, cols=128),
+    inputs=xb.InputConfig(bits=8, dac_bits=1),
+    adc=xb.ADC(bits=8),
+)
+ONE_PLANE = replace(BIT_SERIAL, mapping=replace(BIT_SERIAL.mapping, cell_bits=7))
+ONE_ADC_PER_PAIR = replace(ONE_PLANE, adc=xb.ADC(bits=8, subtraction="analog"))
+LAYERS = {
+    "Linear 512x512 b256": (lambda: nn.Linear(512, 512), (256, 512), 1.3, 2.5),
+    "Conv2d 64->64 3x3 16x16 b32": (lambda: nn.Conv2d(64, 64, 3, padding=1), (32, 64, 16, 16), 1.5, 3.0),
+}
+
+
+def programmed(model: nn.Module, config: xb.CrossbarConfig) -> nn.Module:
+    """Return the model on a programmed chip."""
+    analog = xb.convert_to_analog(model, config).eval()
+    xb.program_analog_weights(analog)
+    return analog
+
+
+def reader(model: nn.Module, x: Tensor) -> Callable[[], Tensor]:
+    """Return a function that runs the model without gradients."""
+
+    @torch.no_grad()
+    def run() -> Tensor:
+        return model(x)
+
+    return run
+
+
+def trainer(model: nn.Module, x: Tensor) -> Callable[[], None]:
+    """Return a function that runs forward and backward."""
+    model = model.train()
+
+    def run() -> None:
+        model.zero_grad()
+        model(x).sum().backward()
+
+    return run
+
+
+def bare_products(analog: xb.AbstractAnalogLayer, x: Tensor) -> Callable[[], None]:
+    """Return the bare arithmetic of a tiled read: the same multiply-adds, block by block, in chunked products."""
+    array = analog.array
+    settings, runs, tables = array.read_settings, array.read_runs, array.read_tables
+    number = vectors_at_a_time(tables, runs, settings)
+    products = []
+    for run in runs:
+        last = run.first + run.blocks * run.conversions
+        matrix = tables.matrix[run.first : last].view(run.blocks, run.conversions, -1)[:, :, run.first_row :]
+        products.append((matrix, torch.rand(run.blocks, matrix.shape[2], number * settings.cycles)))
+    chunks = -(-analog.input_vectors(x).shape[0] // number)
+
+    def run_products() -> None:
+        for _ in range(chunks):
+            for matrix, drive in products:
+                torch.mm(matrix[0], drive[0]) if matrix.shape[0] == 1 else torch.bmm(matrix, drive)
+
+    return run_products
+
+
+def layer_rows(rounds: int) -> Iterator[tuple[str, float, str]]:
+    """Yield (what, ratio, target) for single layers."""
+    for name, (make, shape, target, noisy_target) in LAYERS.items():
+        layer, x = make().eval(), torch.rand(shape)
+        tiled = programmed(layer, BIT_SERIAL)
+        cases = {
+            "torch": reader(layer, x),
+            "collapsed": reader(programmed(layer, PLAIN), x),
+            "collapsed, read noise": reader(programmed(layer, replace(PLAIN, device=NOISY)), x),
+        }
+        found = ratios(cases, base="torch", rounds=rounds)
+        yield f"{name}: collapsed / torch", found["collapsed"], f"<= {target}"
+        yield f"{name}: collapsed with read noise / torch", found["collapsed, read noise"], f"<= {noisy_target}"
+        found = ratios(
+            {"bare": bare_products(tiled, x), "tiled": reader(tiled, x)}, base="bare", rounds=max(3, rounds // 3)
+        )
+        yield f"{name}: tiled 8-bit bit-serial, ADC / bare products", found["tiled"], "<= 1.5"
+        found = ratios({"torch": reader(layer, x), "tiled": reader(tiled, x)}, base="torch", rounds=max(3, rounds // 3))
+        yield f"{name}: tiled 8-bit bit-serial, ADC / torch", found["tiled"], "-"
+        x.requires_grad_()
+        training = {
+            "torch": trainer(make(), x),
+            "analog": trainer(xb.convert_to_analog(layer, replace(PLAIN, device=NOISY)), x),
+        }
+        yield f"{name}: training step / torch", ratios(training, base="torch", rounds=rounds)["analog"], "<= 2.5"
+
+
+def network_rows(folder: Path, rounds: int) -> Iterator[tuple[str, float, str]]:
+    """Yield (what, ratio, target) for ResNet-20 on CIFAR-10 images."""
+    model = load_resnet20(folder)
+    _, test = load_cifar10(folder, train=1, test=100)
+    wired: Device = replace(xb.devices.Ideal, g_min=2e-6, g_max=20e-6)
+    for name, config, target in (
+        ("collapsed", PLAIN, "<= 2"),
+        ("one plane, bit-serial, an ADC per pair", ONE_ADC_PER_PAIR, "<= 25"),
+        ("one plane, bit-serial, an ADC per bit line", ONE_PLANE, "-"),
+    ):
+        exact = replace(config, device=wired)
+        cases = {
+            "torch": reader(model, test.images),
+            "ideal": reader(programmed(model, exact), test.images),
+            "wires": reader(programmed(model, replace(exact, wires=WIRES)), test.images),
+        }
+        found = ratios(cases, base="torch", rounds=rounds if config is PLAIN else 3)
+        yield f"ResNet-20 {name} / torch", found["ideal"], target
+        yield f"ResNet-20 {name}: exact wires / ideal wires", found["wires"] / found["ideal"], "<= 1.05"
+    two_planes = replace(PLAIN, device=xb.devices.RRAM, wires=WIRES)
+    analog = xb.convert_to_analog(model, two_planes)
+    start = time.process_time()
+    xb.program_analog_weights(analog)
+    yield (
+        "programming ResNet-20, exact wires, 128x128, 2 planes of 4-bit cells [s]",
+        time.process_time() - start,
+        "<= 30",
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, default=Path(__file__).parents[1].parent / "shared" / "data")
+    parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--quick", action="store_true")
+    options = parser.parse_args()
+    rounds = 5 if options.quick else 25
+    for threads in options.threads:
+        torch.set_num_threads(threads)
+        torch.manual_seed(0)
+        print(f"\n{threads} thread(s){'':<62}ratio    target")
+        rows = list(layer_rows(rounds))
+        if options.data.is_dir():
+            rows += network_rows(options.data, rounds)
+        else:
+            print(f"(no network: {options.data} is absent)")
+        for name, ratio, target in rows:
+            print(f"{name:<76}{ratio:>6.2f}    {target}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,28 @@
+"""Ratios of times measured side by side."""
+
+import statistics
+import time
+from collections.abc import Callable, Mapping
+
+
+def ratios(cases: Mapping[str, Callable[[], object]], *, base: str, rounds: int = 15) -> dict[str, float]:
+    """Return the median over rounds of each case's CPU time over that of `base`, run in turn within every round.
+
+    CPU time, because machines are shared; with two threads it counts both.
+    """
+    seconds: dict[str, list[float]] = {name: [] for name in cases}
+    for run in cases.values():
+        run()
+    for _ in range(rounds):
+        for name, run in cases.items():
+            seconds[name].append(_seconds(run))
+    return {
+        name: statistics.median(own / other for own, other in zip(times, seconds[base], strict=True))
+        for name, times in seconds.items()
+    }
+
+
+def _seconds(run: Callable[[], object]) -> float:
+    start = time.process_time()
+    run()
+    return time.process_time() - start

@@ -1,0 +1,147 @@
+"""What a model's mapping costs, layer by layer, next to named baselines."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import xarray as xr
+from torch import Tensor, nn
+
+from crossbar.conversion import analog_layers, convert_to_digital, named_analog_layers
+from crossbar.layers import AbstractAnalogLayer
+from mapping import map_weight, quantize_weight
+from mapping.accounting import BASELINES, Footprint, bit_density, code_bit_density, dense_footprint, footprint
+
+_VARIABLES = {
+    "crossbars": "arrays",
+    "cells": "cells that hold a bit of a weight",
+    "utilization": "share of the cells of the arrays that hold a bit of a weight",
+    "adc_conversions": "conversions of bit-line currents",
+    "input_cycles": "input cycles, reads of a layer one after the other",
+}
+
+
+def mapping_report(model: nn.Module, example: Tensor | None = None) -> xr.Dataset:
+    """Count arrays, cells, conversions and cycles of every analog layer, for its own mapping and for every baseline.
+
+    Signed inputs are counted as one phase. The same input bits and pulses are assumed for every mapping.
+
+    Parameters
+    ----------
+    model
+        A converted model; a programmed layer is counted as it lies on its chip, another as it would be.
+    example
+        Inputs of the model, (batch, ...), from whose sizes the reads per inference follow. Default: `adc_conversions`
+        and `input_cycles` are per read of each layer, with one input vector.
+
+    Returns
+    -------
+    xr.Dataset
+        `crossbars`, `cells`, `utilization`, `adc_conversions`, `input_cycles` over (layer, mapping): mapping "own" and
+        the keys of `mapping.accounting.BASELINES`; `bit_density_before` and `bit_density_after` over (layer, plane):
+        ones per weight in each bit plane, 1 the most significant, of all bits of the codes and of what the arrays
+        store; with `squeezed_planes`, `weights` and `reads` over layer.
+
+    Raises
+    ------
+    ValueError
+        If the model has no analog layer.
+    """
+    analog_layers(model)
+    reads = {} if example is None else _reads_per_inference(model, example)
+    layers = {name: _count(layer) for name, layer in named_analog_layers(model)}
+    names, mappings = list(layers), ["own", *BASELINES]
+    counts = {
+        variable: np.array([[_value(layers[name].footprints[m], variable) for m in mappings] for name in names])
+        for variable in _VARIABLES
+    }
+    times = np.array([reads.get(name, 1) for name in names])
+    for variable in ("adc_conversions", "input_cycles"):
+        counts[variable] = counts[variable] * times[:, None]
+    per = "read of the layer" if example is None else "inference"
+    attributes = {
+        name: {"long_name": text + (f" per {per}" if name in ("adc_conversions", "input_cycles") else ""), "units": "1"}
+        for name, text in _VARIABLES.items()
+    }
+    planes = max(layer.before.numel() for layer in layers.values())
+    density = {
+        f"bit_density_{when}": (
+            ("layer", "plane"),
+            np.stack([_padded(getattr(layer, when), planes) for layer in layers.values()]),
+            {"long_name": f"ones per weight, {text}", "units": "1"},
+        )
+        for when, text in (("before", "all planes of the codes"), ("after", "planes that are stored"))
+    }
+    per_layer = {
+        "squeezed_planes": ("layer", [layer.squeezed_planes for layer in layers.values()], {"units": "1"}),
+        "weights": ("layer", [layer.weights for layer in layers.values()], {"units": "1"}),
+        "reads": ("layer", times, {"long_name": f"input vectors per {per}", "units": "1"}),
+    }
+    return xr.Dataset(
+        {name: (("layer", "mapping"), values, attributes[name]) for name, values in counts.items()}
+        | density
+        | per_layer,
+        coords={"layer": names, "mapping": mappings, "plane": np.arange(1, planes + 1)},
+        attrs={"title": "mapping of weights to crossbars"},
+    )
+
+
+class _Counted(NamedTuple):
+    """One layer's numbers."""
+
+    footprints: dict[str, Footprint]
+    before: Tensor
+    after: Tensor
+    squeezed_planes: int
+    weights: int
+
+
+def _count(layer: AbstractAnalogLayer) -> _Counted:
+    config, groups = layer.array.config.mapping, layer.array.groups
+    cycles = layer.array.config.inputs.cycles
+    weight = layer.weight_matrix().detach()
+    on_chip = layer.array.programmed_yet
+    placement = layer.array.placement if on_chip else map_weight(weight, config, groups=groups)
+    before = code_bit_density(quantize_weight(weight, config.effective_quantizer()), config.encoding)
+    footprints = {"own": footprint(placement, cycles)}
+    for name, baseline in BASELINES.items():
+        footprints[name] = dense_footprint(
+            baseline(config), inputs=weight.shape[0], outputs=weight.shape[1], groups=groups, cycles=cycles
+        )
+    return _Counted(
+        footprints=footprints,
+        before=before,
+        after=bit_density(placement, bits=before.numel()),
+        squeezed_planes=config.squeezed_planes,
+        weights=weight.numel(),
+    )
+
+
+def _value(counted: Footprint, variable: str) -> float:
+    values = {**asdict(counted), "utilization": counted.utilization}
+    return float(values[variable]) if variable == "utilization" else int(values[variable])
+
+
+def _padded(density: Tensor, planes: int) -> np.ndarray:
+    """Return densities with NaN for planes that a layer's codes do not have, at the end."""
+    return np.concatenate([density.numpy(), np.full(planes - density.numel(), np.nan)])
+
+
+@torch.no_grad()
+def _reads_per_inference(model: nn.Module, example: Tensor) -> dict[str, int]:
+    """Run the digital counterpart and count the input vectors of every layer for one input."""
+    digital = convert_to_digital(model).eval()
+    reads: dict[str, int] = {}
+
+    def counter(name: str, outputs: int) -> Callable[[nn.Module, object, Tensor], None]:
+        def count(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            reads[name] = reads.get(name, 0) + output.numel() // (outputs * len(example))
+
+        return count
+
+    for name, layer in named_analog_layers(model):
+        digital.get_submodule(name).register_forward_hook(counter(name, layer.weight_matrix().shape[1]))
+    digital(example)
+    return reads

@@ -1,0 +1,44 @@
+"""Giving layers of a converted model another mapping."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+import torch
+from torch import nn
+
+from crossbar.array import CrossbarArray
+from crossbar.conversion import named_analog_layers
+from mapping import MappingConfig
+
+
+def remap_analog_weights(
+    model: nn.Module, mappings: Mapping[str, MappingConfig], *, generator: torch.Generator | None = None
+) -> None:
+    """Give the named layers another mapping and program each of them anew; its clock starts at 0.
+
+    Input ranges stay; output corrections and ADC ranges were fitted to the arrays before and are dropped.
+
+    Parameters
+    ----------
+    model
+        A model from `convert_to_analog`.
+    mappings
+        Mapping by the qualified name of an analog layer.
+    generator
+        Source of the programming errors, as in `program_analog_weights`.
+
+    Raises
+    ------
+    ValueError
+        If a name is no analog layer of the model.
+    """
+    layers = dict(named_analog_layers(model))
+    unknown = sorted(set(mappings) - set(layers))
+    if unknown:
+        raise ValueError(f"`mappings` names {', '.join(unknown)}, no analog layer. Analog layers: {', '.join(layers)}.")
+    for name, mapping in mappings.items():
+        layer = layers[name]
+        array = CrossbarArray(replace(layer.array.config, mapping=mapping), groups=layer.array.groups)
+        array.input_range = layer.array.input_range
+        layer.array = array.to(layer.weight.device)
+        layer.program(generator=generator)

@@ -1,0 +1,48 @@
+"""The size of a dense mapping from the shape of a matrix alone."""
+
+from mapping.accounting.footprint import Cycles, Footprint
+from mapping.config import MappingConfig
+from mapping.encodings.planes import slice_widths
+
+
+def dense_footprint(config: MappingConfig, *, inputs: int, outputs: int, groups: int, cycles: Cycles) -> Footprint:
+    """Return what a weight matrix takes when every plane of it is stored, whatever its values are.
+
+    Parameters
+    ----------
+    config
+        Bits, cells, encoding, slicing and array size; squeezing, releasing and merging are not counted.
+    inputs
+        Inputs of one group.
+    outputs
+        Outputs of all groups.
+    groups
+        Independent blocks, each in arrays of its own.
+    cycles
+        Input cycles of a read, as `InputConfig.cycles`.
+    """
+    arrays, planes = _planes(config)
+    width = outputs // groups
+    row_blocks = -(-inputs // config.rows)
+    if config.slicing == "inter":
+        per_group = arrays * planes * row_blocks * -(-width // config.cols)
+    else:
+        per_group = arrays * row_blocks * -(-width * planes // config.cols)
+    bit_lines = arrays * planes * width * row_blocks * groups
+    return Footprint(
+        crossbars=per_group * groups,
+        cells=arrays * planes * inputs * outputs,
+        array_cells=config.rows * config.cols,
+        adc_conversions=bit_lines * cycles(0),
+        input_cycles=cycles(0),
+    )
+
+
+def _planes(config: MappingConfig) -> tuple[int, int]:
+    """Return the number of sign arrays, and of planes in each."""
+    magnitude_bits = config.weight_bits - 1
+    if config.encoding == "differential":
+        return 2, len(slice_widths(magnitude_bits, config.cell_bits))
+    if config.encoding == "offset":
+        return 1, len(slice_widths(magnitude_bits + 1, config.cell_bits))
+    return 1, len(slice_widths(magnitude_bits, config.cell_bits)) + 1
