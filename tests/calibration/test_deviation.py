@@ -3,7 +3,6 @@ import math
 
 import pytest
 import torch
-from conftest import PAPER_WIRES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
@@ -14,6 +13,7 @@ from calibration import layer_deviations, non_ideality_factor, weight_pc2
 from crossbar.array.collapse import effective_weight
 from crossbar.examples import load_vgg16
 from devices import conductance_at
+from tests.calibration.conftest import PAPER_WIRES
 
 QUIET = dataclasses.replace(devices.RRAM, read_noise=None, levels=None)
 PRESETS = {
