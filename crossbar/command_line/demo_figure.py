@@ -80,10 +80,8 @@ def _legend(results: xr.Dataset) -> "list[Line2D]":
     ]
     return [
         *wires,
-        Line2D(
-            [], [], color="0.2", linestyle=before, marker="o", markersize=3.5, markerfacecolor=hollow, label="before"
-        ),
-        Line2D([], [], color="0.2", linestyle=after, marker="o", markersize=3.5, label="adapted"),
+        Line2D([], [], color="0.2", linestyle="--", marker="o", markersize=3.5, markerfacecolor="w", label="before"),
+        Line2D([], [], color="0.2", linestyle="-", marker="o", markersize=3.5, label="adapted"),
         Line2D([], [], color="0.4", linestyle=":", linewidth=0.9, label="digital"),
     ]
 

@@ -48,11 +48,10 @@ def nested(flat: Mapping[str, object]) -> dict[str, Any]:
 
 def merged(base: Table, over: Table) -> dict[str, Any]:
     """Return `base` with the entries of `over` put over it, table by table; a device's name is its `preset`."""
-    result = {name: _as_table(name, value) for name, value in base.items()}
+    result: dict[str, Any] = {name: _as_table(name, value) for name, value in base.items()}
     for name, value in over.items():
         new, old = _as_table(name, value), result.get(name)
-        both = isinstance(new, Mapping) and isinstance(old, Mapping)
-        result[name] = merged(old, new) if both else new
+        result[name] = merged(old, new) if isinstance(new, Mapping) and isinstance(old, Mapping) else new
     return result
 
 

@@ -1,6 +1,5 @@
 """One chip at one point of a study."""
 
-import copy
 import functools
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from crossbar.command_line.study.mistake import FieldError
 from crossbar.command_line.study.sources import load_data, load_model
 from crossbar.command_line.study.specification import Study, study_from_json
 from crossbar.command_line.study.steps import STEPS, parse_steps
+from crossbar.config import CrossbarConfig
 from crossbar.conversion import convert_to_analog
 from crossbar.examples import Split, accuracy
 from crossbar.lifecycle import drift_analog_weights, program_analog_weights
@@ -36,7 +36,6 @@ def study_point(parameters: Mapping[str, Any], *, generator: torch.Generator, st
     asked = loaded.study
     batch = asked.data.get("batch", _BATCH)
     digital = dict.fromkeys(asked.model.get("digital", ()))
-    # Noise-free copies of the digital model: calibration may move batch-norm statistics.
     analog = convert_to_analog(loaded.model, asked.crossbar(parameters), overrides=digital)
     program_analog_weights(analog, generator=generator)
     _calibrate(analog, loaded, asked.calibration.get("after_programming", "none"), batch)
@@ -62,10 +61,9 @@ def load_study(study: str) -> Loaded:
         folder=_path(asked.model.get("folder")),
         checkpoint=_path(checkpoint),
     )
+    digital = dict.fromkeys(asked.model.get("digital", ()))
     try:
-        convert_to_analog(
-            copy.deepcopy(model), asked.crossbar({}), overrides=dict.fromkeys(asked.model.get("digital", ()))
-        )
+        convert_to_analog(model, CrossbarConfig(), overrides=digital)
     except (TypeError, ValueError) as error:
         raise FieldError("model.digital", str(error)) from error
     data = asked.data

@@ -185,9 +185,8 @@ def _check_named(study: Study) -> None:
             raise FieldError(f"named.{axis}", f"belongs to no axis. Axes: {', '.join(study.axes) or 'none'}.")
         for value in _values(study.axes[axis]):
             if not isinstance(tables.get(value) if isinstance(value, str) else None, Mapping):
-                raise FieldError(
-                    f"axes.{axis}", f"has the value {value!r}, but there is no table [named.{axis}.{value}]."
-                )
+                message = f"has the value {value!r}, but there is no table [named.{axis}.{value}]."
+                raise FieldError(f"axes.{axis}", message)
 
 
 def _check_points(study: Study) -> None:

@@ -43,7 +43,6 @@ def parse_steps(text: str) -> tuple[str, ...]:
     names = () if text.strip() == "none" else tuple(name.strip() for name in text.split("+"))
     unknown = [name for name in names if name not in STEPS]
     if unknown:
-        raise ValueError(
-            f"must be none, or names joined by +, of {', '.join(STEPS)}. Got {', '.join(map(repr, unknown))}."
-        )
+        got = ", ".join(map(repr, unknown))
+        raise ValueError(f"must be none, or names joined by +, of {', '.join(STEPS)}. Got {got}.")
     return names
