@@ -126,7 +126,11 @@ class AnalogMultiheadAttention(nn.Module):
         for mask in (padding, attention):
             if mask is None:
                 continue
-            added = torch.zeros_like(mask, dtype=q.dtype).masked_fill_(mask, -torch.inf) if mask.dtype == torch.bool else mask
+            added = (
+                torch.zeros_like(mask, dtype=q.dtype).masked_fill_(mask, -torch.inf)
+                if mask.dtype == torch.bool
+                else mask
+            )
             added = F.pad(added, (0, k.shape[2] - added.shape[-1]))
             if mask is padding:
                 added = (added if batched else added[None])[:, None, None]

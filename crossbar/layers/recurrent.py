@@ -27,7 +27,9 @@ class AnalogRecurrent(nn.Module):
         self.input_size, self.proj_size, self.dropout = module.input_size, module.proj_size, module.dropout
         self.batch_first, self.bidirectional, self.bias = module.batch_first, module.bidirectional, module.bias
         self.cells = nn.ModuleList(
-            _projections(module, layer, suffix, config) for layer in range(self.num_layers) for suffix in self._suffixes()
+            _projections(module, layer, suffix, config)
+            for layer in range(self.num_layers)
+            for suffix in self._suffixes()
         )
 
     @classmethod
@@ -40,8 +42,7 @@ class AnalogRecurrent(nn.Module):
     def to_digital(self) -> nn.Module:
         """Return the digital network with the ideal weights."""
         settings: dict[str, Any] = {
-            name: getattr(self, name)
-            for name in ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
+            name: getattr(self, name) for name in ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
         }
         if self.mode.startswith("RNN"):
             settings["nonlinearity"] = self.mode.removeprefix("RNN_").lower()

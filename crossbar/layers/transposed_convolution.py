@@ -44,7 +44,16 @@ class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
 
     def to_digital(self) -> nn.Module:
         """Return a digital transposed convolution with the ideal weights."""
-        names = ("in_channels", "out_channels", "kernel_size", "stride", "padding", "output_padding", "groups", "dilation")
+        names = (
+            "in_channels",
+            "out_channels",
+            "kernel_size",
+            "stride",
+            "padding",
+            "output_padding",
+            "groups",
+            "dilation",
+        )
         settings: dict[str, Any] = {name: getattr(self, name) for name in names}
         module = self.digital_class(**settings, bias=self.bias is not None, device="meta")
         set_parameters(module, self.weight, self.bias)

@@ -12,9 +12,7 @@ from crossbar.examples import accuracy, digits_network, load_digits, train_digit
 from devices import GaussianProgramming
 
 NOISY = xb.CrossbarConfig(
-    device=replace(
-        xb.devices.Ideal, programming=GaussianProgramming(spread=0.12, relative_to="window"), drift=None
-    )
+    device=replace(xb.devices.Ideal, programming=GaussianProgramming(spread=0.12, relative_to="window"), drift=None)
 )
 
 

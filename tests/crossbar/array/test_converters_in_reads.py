@@ -94,7 +94,10 @@ def test_offsets_count_in_every_cycle_that_drives_the_line():
 def test_nonlinearity_bows_the_middle_of_the_range():
     adc = replace(CONFIG.adc, bits=10, range="full", nonlinearity_spread=50.0)
     config = replace(CONFIG, inputs=xb.InputConfig(bits=4), adc=adc)
-    bowed, straight = programmed(positive_line(), config), programmed(positive_line(), replace(config, adc=xb.ADC(bits=10)))
+    bowed, straight = (
+        programmed(positive_line(), config),
+        programmed(positive_line(), replace(config, adc=xb.ADC(bits=10))),
+    )
     bow = bowed.array.read_adc_bow[bowed.array.read_factor > 0]
     middle = torch.tensor([[1.0, 0, 1, 0, 1, 0, 1, 0]])
     codes = (bowed(middle) - straight(middle)) / (straight.array.read_factor.abs().max() * straight.array.scale / 15)

@@ -42,7 +42,9 @@ def test_grounded_lines_leave_the_sum_as_it_is(layer, parallel_rows, plan):
 def test_open_cells_take_no_part(layer, plan):
     config = replace(WIRED, parallel_rows=5, undriven="open", plan=plan)
     model = programmed(layer, config)
-    assert not torch.allclose(model(torch.ones(1, 31)), programmed(layer, replace(config, undriven="grounded"))(torch.ones(1, 31)))
+    assert not torch.allclose(
+        model(torch.ones(1, 31)), programmed(layer, replace(config, undriven="grounded"))(torch.ones(1, 31))
+    )
     array = model.array
     conductance = array.cells.programmed + array.cells.programmed * 0.1 * array.cells.read_deviation
     conductance = conductance.clamp(min=0) * array.used
@@ -57,7 +59,9 @@ def test_open_cells_take_no_part(layer, plan):
                 continue
             step = WIRED.device.window.span / (2 ** int(array.column_bits[tile, column]) - 1)
             worth = float(array.column_significance[tile, column]) / step * float(array.scale)
-            expected[array.column_index[tile, column], array.row_index[tile, row]] += worth * transfer[tile, row, column]
+            expected[array.column_index[tile, column], array.row_index[tile, row]] += (
+                worth * transfer[tile, row, column]
+            )
     torch.testing.assert_close(array.effective_weight, expected, rtol=1e-3, atol=1e-4)
 
 

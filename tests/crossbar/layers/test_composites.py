@@ -93,7 +93,12 @@ def test_attention_matches_the_digital_one(settings, need_weights):
     blocked = torch.zeros(5, 5, dtype=torch.bool)
     blocked[:, -2:] = True
     causal = torch.triu(torch.full((5, 5), -torch.inf), 1)
-    for masks in ({}, {"key_padding_mask": blocked}, {"attn_mask": causal}, {"attn_mask": blocked, "average_attn_weights": False}):
+    for masks in (
+        {},
+        {"key_padding_mask": blocked},
+        {"attn_mask": causal},
+        {"attn_mask": blocked, "average_attn_weights": False},
+    ):
         arguments = {"need_weights": need_weights, **masks}
         assert_alike(analog(query, key, value, **arguments), digital(query, key, value, **arguments))
     assert_alike(analog(query[:, 0], key[:, 0], value[:, 0]), digital(query[:, 0], key[:, 0], value[:, 0]))
