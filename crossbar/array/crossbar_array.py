@@ -288,13 +288,13 @@ class CrossbarArray(nn.Module):
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow `.to()`, but keep conductances and what is read of them in float32 where a model goes to half."""
         probe = fn(torch.zeros((), dtype=self.code_spread.dtype, device=self.code_spread.device))
-        if probe.dtype not in (torch.float16, torch.bfloat16):
-            return super()._apply(fn, recurse)
 
         def moved(tensor: Tensor) -> Tensor:
             return tensor.to(probe.device)
 
-        return super()._apply(moved, recurse)
+        half = probe.dtype in (torch.float16, torch.bfloat16)
+        super()._apply(moved if half else fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def extra_repr(self) -> str:
         """Describe the arrays in a model's printout."""

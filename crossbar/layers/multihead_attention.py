@@ -32,7 +32,7 @@ class AnalogMultiheadAttention(nn.Module):
             else [module.q_proj_weight, module.k_proj_weight, module.v_proj_weight]
         )
         # The bias of all three projections is one vector, added behind the arrays.
-        self.projections = nn.ModuleList(AnalogLinear(cast(nn.Parameter, weight), None, config) for weight in weights)
+        self.projections = nn.ModuleList(AnalogLinear(weight, None, config) for weight in weights)
         self.out_proj = AnalogLinear.from_digital(module.out_proj, config)
 
     @classmethod

@@ -62,8 +62,9 @@ class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
     def weight_matrix(self) -> Tensor:
         """Return the ideal weights, (channels of a group x reversed kernel, out_channels)."""
         spatial = tuple(range(2, self.weight.ndim))
-        grouped = self.weight.flip(spatial).unflatten(0, (self.groups, -1))  # (groups, inputs, outputs, *kernel)
-        return grouped.transpose(1, 2).flatten(3).flatten(0, 1).flatten(1).t()
+        flipped = self.weight.flip(spatial)  # (inputs, outputs per group, *kernel)
+        grouped = flipped.reshape(self.groups, -1, *flipped.shape[1:]).transpose(1, 2)
+        return grouped.reshape(self.out_channels, -1).t()
 
     def shape_weight(self, matrix: Tensor) -> Tensor:
         """Give a matrix (outputs, inputs per group x reversed kernel) the shape of the weight."""
@@ -109,7 +110,8 @@ class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
         spatial = len(self.kernel_size)
         sizes = [(n - 1) * s + 1 for n, s in zip(codes.shape[-spatial:], self.stride, strict=True)]
         spread = codes.new_zeros(*codes.shape[:-spatial], *sizes)
-        spread[(..., *(slice(None, None, s) for s in self.stride))] = codes
+        every: list[Any] = [slice(None, None, s) for s in self.stride]
+        spread[(..., *every)] = codes
         amounts: list[int] = []
         for d, k, p, extra in zip(self.dilation, self.kernel_size, self.padding, self.output_padding, strict=True):
             amounts = [d * (k - 1) - p, d * (k - 1) - p + extra, *amounts]
