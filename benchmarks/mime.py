@@ -181,6 +181,8 @@ def on_array(options, results, parent, bank, data, config, label):
             adapt_batchnorm(model, few)
             results.get(f"{label}/{child}/batchnorm", lambda: accuracy(model, test))  # noqa: B023
             results.get(f"{label}/{child}/both", lambda: calibrated(model, few, test))  # noqa: B023
+    if label == "ideal":
+        results.get("share saved by skipping idle word lines", lambda: saved(tasks, data))
     same = all(torch.equal(before[n, k], b) for n, layer in layers.items() for k, b in layer.named_buffers())
     results.get(f"{label}/switching left every analog buffer as it was", lambda: same)
 
@@ -188,6 +190,18 @@ def on_array(options, results, parent, bank, data, config, label):
 def calibrated(model, batches, test):
     mime.calibrate_thresholds(model, batches, epochs=3)
     return accuracy(model, test)
+
+
+def saved(bank, data, images=8):
+    """Return which share of pulses, array reads and conversions idle rows save, with thresholds and with ReLU."""
+    report = mime.sparsity_report(bank, {child: [data[child][1].images[:images]] for child in CHILDREN}).sum("array")
+    return {
+        f"{child}, {name}, {kind}": float(1 - at[f"{name}_needed"] / at[name])
+        for child in CHILDREN
+        for kind in ("thresholds", "relu")
+        for name in ("rows", "reads", "conversions")
+        for at in [report.sel(task=child, activation=kind)]
+    }
 
 
 def switching_time(bank):
