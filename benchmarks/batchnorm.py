@@ -1,7 +1,7 @@
 """Batch-norm adaptation and fine-tuning of VGG16 on CIFAR-10, beside the numbers of arXiv 2305.18416.
 
-    python benchmarks/batchnorm.py --data FOLDER                 # run what is missing, then print the table
-    python benchmarks/batchnorm.py --data FOLDER --table         # print what there is
+    python -m benchmarks.batchnorm --data FOLDER                 # run what is missing, then print the table
+    python -m benchmarks.batchnorm --data FOLDER --table         # print what there is
 
 Every result is one line of a JSON-lines file, written when it is known: an interrupted study goes on where it stopped.
 """
@@ -19,11 +19,13 @@ from torch import nn
 
 import crossbar as xb
 import devices
-from calibration import adapt_batchnorm, finetune_batchnorm, layer_deviations
+from calibration import adapt_batchnorm, finetune_batchnorm, weight_pc2
 from crossbar.examples import Split, accuracy, load_cifar10, load_vgg16
 
 TEST_IMAGES, TRAIN_IMAGES, BATCH, FEW_BATCHES, MOMENTUM = 1000, 2000, 50, 5, 0.1
-STAGES = ("before", "few", "moving", "exact", "tuned")
+STAGES = ("before", "gain", "few", "moving", "exact", "other chip", "tuned")
+"""As programmed; gain of each layer divided out; adapted with momentum over few batches, over all, exactly; exact
+statistics of another chip; fine-tuned, and then (tuned exact) with exact statistics."""
 CONV_5 = "0.14"
 WIRES = xb.Wires(row=5.0, column=10.0, driver=1e3, sense=1e3)
 NO_WIRES = xb.Wires()
@@ -122,8 +124,9 @@ class Results:
 
 def work(chips: int) -> Iterator[tuple[str, int, tuple[str, ...]]]:
     """Yield (row, chip, stages) in the order of interest: one whole chip of each row, then the others, tuned last."""
-    yield from ((name, 0, STAGES) for name in ROWS)
-    for stages in (STAGES[:-1], STAGES):
+    cheap = STAGES[:-1]
+    for stages in (cheap, STAGES):
+        yield from ((name, 0, stages) for name in ROWS)
         yield from ((name, chip, stages) for chip in range(1, chips) for name, row in ROWS.items() if row.random)
 
 
@@ -131,21 +134,42 @@ def measure(model: nn.Module, row: str, chip: int, stages: list[str], train: Spl
     """Program one chip and measure the stages, each from the digital network's own batch norms."""
     setting = ROWS[row]
     analog = xb.convert_to_analog(model, setting.config(), overrides={"2": None})
-    xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(chip))
-    xb.drift_analog_weights(analog, setting.time)
-    deviations = layer_deviations(analog)
-    figures = {
-        "pc2": float(deviations.pc2.sel(layer=CONV_5)),
-        "gain": float(deviations.gain.sel(layer=CONV_5)),
-        "mean_pc2": float(deviations.pc2.mean()),
+    _program(analog, setting, chip)
+    weights = {
+        name: (layer.array.placement.to_weight(), layer.array.effective_weight.t())
+        for name, layer in xb.named_analog_layers(analog)
     }
+    pc2 = {name: weight_pc2(*pair) for name, pair in weights.items()}
+    gain = {name: float((ideal * real).sum() / ideal.square().sum()) for name, (ideal, real) in weights.items()}
+    figures = {"pc2": pc2[CONV_5], "gain": gain[CONV_5], "mean_pc2": sum(pc2.values()) / len(pc2)}
     norms = {k: v.clone() for k, v in analog.state_dict().items() if k.rsplit(".", 1)[0] in _norm_names(analog)}
     for stage in stages:
         analog.load_state_dict(norms, strict=False)
+        for layer in xb.analog_layers(analog):
+            layer.array.output_scale = None
         start = time.perf_counter()
-        _apply(stage, analog, train)
+        if stage == "gain":
+            for name, layer in xb.named_analog_layers(analog):
+                layer.array.output_scale = torch.tensor(1 / gain[name])
+        elif stage == "other chip":
+            _program(analog, setting, chip + 1000)
+            _apply("exact", analog, train)
+            _program(analog, setting, chip)
+        else:
+            _apply(stage, analog, train)
         seconds = time.perf_counter() - start
         out.add(row=row, chip=chip, stage=stage, accuracy=accuracy(analog, test), seconds=seconds, **figures)
+        if stage == "tuned":
+            _apply("exact", analog, train)
+            seconds = time.perf_counter() - start
+            out.add(
+                row=row, chip=chip, stage="tuned exact", accuracy=accuracy(analog, test), seconds=seconds, **figures
+            )
+
+
+def _program(analog: nn.Module, setting: Row, seed: int) -> None:
+    xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(seed))
+    xb.drift_analog_weights(analog, setting.time)
 
 
 def _apply(stage: str, analog: nn.Module, train: Split) -> None:
@@ -171,9 +195,9 @@ def table(results: Results) -> str:
     lines = [
         f"VGG16/CIFAR-10, {TEST_IMAGES} test and {TRAIN_IMAGES} training images, batches of {BATCH}; [paper]",
         "",
-        "| row | chips (tuned) | PC2 conv-5 | gain | before "
-        f"| momentum, {FEW_BATCHES} batches | momentum, all | exact | tuned |",
-        "|---|---|---|---|---|---|---|---|---|",
+        "| row | chips (tuned) | PC2 conv-5 | gain | before | before, gain normalised "
+        f"| momentum, {FEW_BATCHES} batches | momentum, all | exact | exact, of another chip | tuned | tuned, exact |",
+        "|---|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in ROWS.items():
         found = results.find(row=name)
@@ -181,8 +205,8 @@ def table(results: Results) -> str:
             continue
         counts = [len(results.find(row=name, stage=stage)) for stage in ("before", "tuned")]
         pc2 = sum(line["pc2"] for line in found) / len(found)
-        cells = [_cell(results, name, stage) for stage in STAGES]
-        for index, key in ((0, "before"), (2, "adapted"), (4, "tuned")):
+        cells = [_cell(results, name, stage) for stage in (*STAGES, "tuned exact")]
+        for index, key in ((0, "before"), (3, "adapted"), (6, "tuned")):
             cells[index] += f" [{row.paper[key]:.1f}]" if key in row.paper else ""
         paper_pc2 = f" [{row.paper['pc2']:.2e}]" if "pc2" in row.paper else ""
         front = [name, f"{counts[0]} ({counts[1]})", f"{pc2:.2e}{paper_pc2}", f"{found[0]['gain']:.2f}"]
@@ -223,12 +247,25 @@ def adaptation_cost(model: nn.Module, train: Split, *, repeats: int = 3) -> str:
     return ", ".join(f"{name} {seconds:.2f} s ({seconds / base:.2f}x)" for name, seconds in best.items())
 
 
+def _chosen(arguments: argparse.Namespace) -> Iterator[tuple[str, int, tuple[str, ...]]]:
+    """Yield the work, or the rows and stages asked for."""
+    if not arguments.rows:
+        yield from work(arguments.chips)
+        return
+    for name in arguments.rows:
+        yield from (
+            (name, chip, tuple(arguments.stages)) for chip in range(arguments.chips if ROWS[name].random else 1)
+        )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with cifar10.npz and the trained weights")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/batchnorm.jsonl"))
     parser.add_argument("--chips", type=int, default=3)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--rows", nargs="*", choices=list(ROWS), help="only these rows (default: all)")
+    parser.add_argument("--stages", nargs="*", choices=STAGES, default=STAGES, help="with --rows: only these stages")
     parser.add_argument("--table", action="store_true", help="print the table of what there is")
     parser.add_argument("--cost", action="store_true", help="time adaptation against a plain forward")
     arguments = parser.parse_args()
@@ -240,8 +277,9 @@ def main() -> None:
         print(adaptation_cost(model, train))
         return
     if not arguments.table:
-        for row, chip, stages in work(arguments.chips):
-            missing = [stage for stage in stages if not results.find(row=row, chip=chip, stage=stage)]
+        for row, chip, stages in _chosen(arguments):
+            wanted = [stage for stage in stages if stage != "other chip" or ROWS[row].random]
+            missing = [stage for stage in wanted if not results.find(row=row, chip=chip, stage=stage)]
             if missing:
                 measure(model, row, chip, missing, train, test, results)
     print(table(results))

@@ -1,6 +1,6 @@
 """Child tasks by thresholds on one programmed parent: accuracy, sparsity, memory, and what RRAM arrays do to it.
 
-Usage: python benchmarks/mime.py DATA OUT [--parent resnet20] [--train 2000] [--test 1000] [--epochs 4]
+Usage: python -m benchmarks.mime DATA OUT [--parent resnet20] [--train 2000] [--test 1000] [--epochs 4]
 
 DATA holds cifar10.npz, mnist.npz and the trained parents. OUT keeps every result as it comes (results-PARENT.json) and
 the runs in progress: a killed benchmark goes on where it was. Rows of the accuracy table, each child trained on the
@@ -130,6 +130,7 @@ def trained_tasks(options, results, parent, features, data):
             settings = METHODS[method]
             bank = banks["channel" if method == "channel" else "neuron"]
             stem = f"{options.parent}-{child}-{method}".replace(" ", "-")
+            bank.switch("parent")  # every child starts from the parent, not from the child before
             torch.manual_seed(options.seed)
             task, _ = mime.train_task(
                 bank.model,

@@ -2,9 +2,6 @@
 
 from calibration.adc_ranges import calibrate_adc_ranges as calibrate_adc_ranges
 from calibration.batchnorm import adapt_batchnorm as adapt_batchnorm
-from calibration.squeeze_finetuning import finetune_squeezed as finetune_squeezed
-from calibration.squeeze_search import SqueezeResult as SqueezeResult
-from calibration.squeeze_search import search_squeeze as search_squeeze
 from calibration.deviation import layer_deviations as layer_deviations
 from calibration.deviation import non_ideality_factor as non_ideality_factor
 from calibration.deviation import weight_pc2 as weight_pc2
@@ -21,3 +18,6 @@ from calibration.output_affine import fit_output_affine as fit_output_affine
 from calibration.remedies import LADDER as LADDER
 from calibration.remedies import REMEDIES as REMEDIES
 from calibration.remedies import Remedy as Remedy
+from calibration.squeeze_finetuning import finetune_squeezed as finetune_squeezed
+from calibration.squeeze_search import SqueezeResult as SqueezeResult
+from calibration.squeeze_search import search_squeeze as search_squeeze

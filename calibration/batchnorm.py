@@ -5,8 +5,7 @@ in-memory computing", GLSVLSI 2023, arXiv 2305.18416; with exact statistics it i
 Communications 11, 2473 (2020).
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from calibration.batches import run_batches, training_modes_kept
-from calibration.distributed import averaged, processes, summed, unwrapped
+from calibration.distributed import averaged, summed, unwrapped
 from devices.validation import check_probability
 
 
@@ -25,7 +24,7 @@ def adapt_batchnorm(
 
     Every other module, analog layers included, stays in eval mode: the programmed chip is read as in inference, and no
     parameter moves. Each batch norm hands on values normalised with the statistics of the batch, as in training. In a
-    process group every process gives its own batches and all end with the same statistics.
+    process group every process gives batches of its own, and all end with the same statistics.
 
     Parameters
     ----------
@@ -48,26 +47,23 @@ def adapt_batchnorm(
         check_probability("momentum", momentum, hint="Use None for exact statistics.")
     model = unwrapped(model)
     norms = batchnorm_modules(model)
-    # With momentum 1 the running statistics are those of the last batch: the exact form costs nothing but their sums.
-    sums = {norm: _Moments(norm) for norm in norms} if momentum is None else {}
-    handles = [norm.register_forward_hook(moments.add) for norm, moments in sums.items()]
+    moments = [_Moments(norm, momentum) for norm in norms]
+    # Batch norms stay in eval mode too: the hook gives them the statistics of the batch, several times faster than
+    # torch's training mode on a CPU.
+    handles = [norm.register_forward_pre_hook(seen.add) for norm, seen in zip(norms, moments, strict=True)]
     try:
-        with (
-            _statistics_restored_on_error(norms),
-            _momentum(norms, 1.0 if momentum is None else momentum),
-            training_modes_kept(model),
-        ):
+        with training_modes_kept(model):
             model.eval()
-            for norm in norms:
-                norm.train()
             run_batches(model, batches, progress=progress, description="batch-norm adaptation")
+    except BaseException:
+        for seen in moments:
+            seen.restore()
+        raise
     finally:
         for handle in handles:
             handle.remove()
-    for moments in sums.values():
-        moments.store()
-    if momentum is not None:
-        average_statistics(norms)
+    for seen in moments:
+        seen.store()
 
 
 def batchnorm_modules(model: nn.Module) -> list[_BatchNorm]:
@@ -95,60 +91,54 @@ def average_statistics(norms: Iterable[_BatchNorm]) -> None:
 
 
 class _Moments:
-    """Sums of the values that a batch norm has seen, per channel, in float64."""
+    """Statistics of what a batch norm sees: of everything, as sums in float64, or as a moving average."""
 
-    def __init__(self, norm: _BatchNorm) -> None:
+    def __init__(self, norm: _BatchNorm, momentum: float | None) -> None:
         self.norm = norm
+        self.momentum = momentum
         self.before = [statistic.clone() for statistic in _statistics(norm)]
+        self.moving = [statistic.double() for statistic in self.before]
         self.count = torch.zeros((), dtype=torch.float64, device=self.before[0].device)
-        self.sum = torch.zeros_like(self.before[0], dtype=torch.float64)
+        self.sum = torch.zeros_like(self.moving[0])
         self.square = torch.zeros_like(self.sum)
 
-    def add(self, module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
-        """Count the batch whose mean and unbiased variance the batch norm has just stored."""
-        mean, variance = (statistic.double() for statistic in _statistics(self.norm))
-        number = arguments[0].numel() // len(mean)
-        total = number * processes() if isinstance(module, nn.SyncBatchNorm) else number
+    def add(self, module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        """Count an input (batch, channels, ...), and let the batch norm normalise it with its own statistics."""
+        values = arguments[0].detach().flatten(2) if arguments[0].ndim > 2 else arguments[0].detach()[:, :, None]
+        number = values.numel() // values.shape[1]
+        if number < 2:
+            raise ValueError("`batches` must give every batch norm more than one value per channel. Use larger ones.")
+        mean = values.mean(-1).mean(0)
+        centred = values - mean[:, None]
+        variance = centred.mul_(centred).mean(-1).mean(0)
+        for statistic, value in zip(_statistics(self.norm), (mean, variance), strict=True):
+            statistic.copy_(value)
+        mean, variance = mean.double(), variance.double()
         self.count += number
         self.sum += number * mean
-        self.square += number * (variance * (total - 1) / total + mean.square())
+        self.square += number * (variance + mean.square())
+        if self.momentum is not None:
+            new = (mean, variance * number / (number - 1))
+            self.moving = [torch.lerp(old, now, self.momentum) for old, now in zip(self.moving, new, strict=True)]
 
     def store(self) -> None:
-        """Write mean and unbiased variance of everything seen to the running statistics."""
+        """Write mean and unbiased variance over all processes to the running statistics."""
         count, total, square = summed(self.count), summed(self.sum), summed(self.square)
         new = self.before
-        if count > 0:
+        if self.momentum is not None:
+            new = [averaged(statistic) for statistic in self.moving]
+        elif count > 0:
             mean = total / count
-            variance = (square / count - mean.square()).clamp(min=0) * (count / (count - 1).clamp(min=1))
-            new = [mean, variance]
+            new = [mean, (square / count - mean.square()).clamp(min=0) * (count / (count - 1))]
         for statistic, value in zip(_statistics(self.norm), new, strict=True):
+            statistic.copy_(value)
+
+    def restore(self) -> None:
+        """Put the running statistics back."""
+        for statistic, value in zip(_statistics(self.norm), self.before, strict=True):
             statistic.copy_(value)
 
 
 def _statistics(norm: _BatchNorm) -> list[Tensor]:
     """Return running mean and variance, (channels,) each."""
     return [tensor for tensor in (norm.running_mean, norm.running_var) if tensor is not None]
-
-
-@contextmanager
-def _statistics_restored_on_error(norms: list[_BatchNorm]) -> Iterator[None]:
-    before = [(tensor, tensor.clone()) for norm in norms for tensor in _statistics(norm)]
-    try:
-        yield
-    except BaseException:
-        for tensor, value in before:
-            tensor.copy_(value)
-        raise
-
-
-@contextmanager
-def _momentum(norms: list[_BatchNorm], momentum: float) -> Iterator[None]:
-    """Give batch norms a momentum for a while."""
-    before = {norm: norm.momentum for norm in norms}
-    try:
-        for norm in norms:
-            norm.momentum = momentum
-        yield
-    finally:
-        for norm, value in before.items():
-            norm.momentum = value

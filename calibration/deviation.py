@@ -70,8 +70,15 @@ def non_ideality_factor(ideal: Tensor, nonideal: Tensor, *, voltages: Tensor | N
 
 
 @torch.no_grad()
-def layer_deviations(model: nn.Module) -> xr.Dataset:
+def layer_deviations(model: nn.Module, *, currents: bool = True) -> xr.Dataset:
     """Return how far each analog layer of a programmed model is from ideal, at the chip's present time.
+
+    Parameters
+    ----------
+    model
+        A programmed analog model.
+    currents
+        Give the non-ideality factor too; with wire resistance that solves the arrays once more.
 
     Returns
     -------
@@ -85,28 +92,31 @@ def layer_deviations(model: nn.Module) -> xr.Dataset:
         If a layer is not programmed.
     """
     analog_layers(model)
-    rows = {name: _deviations(layer) for name, layer in named_analog_layers(model)}
+    rows = {name: _deviations(layer, currents=currents) for name, layer in named_analog_layers(model)}
     names = {"pc2": "variance share of the second component", "gain": "slope", "non_ideality_factor": "current lost"}
     return xr.Dataset(
         {
             key: ("layer", [row[key] for row in rows.values()], {"long_name": text, "units": "1"})
             for key, text in names.items()
+            if currents or key != "non_ideality_factor"
         },
         coords={"layer": list(rows)},
     )
 
 
-def _deviations(layer: AbstractAnalogLayer) -> dict[str, float]:
+def _deviations(layer: AbstractAnalogLayer, *, currents: bool) -> dict[str, float]:
     array = layer.array
     array.require_programmed()
     nonideal = array.effective_weight.t()  # (inputs per group, outputs)
     ideal = array.placement.to_weight()
-    device = array.config.device
-    placement = array.placement
-    conductance = conductance_at(device, array.cells, float(array.time)).masked_fill(~placement.used, 0)
-    transfer = read_transfer(placement, array.config, conductance)
-    return {
+    found = {
         "pc2": weight_pc2(ideal, nonideal),
         "gain": float((ideal * nonideal).sum() / ideal.square().sum()),
-        "non_ideality_factor": non_ideality_factor(target_conductance(array.read_placement, device), transfer),
     }
+    if not currents:
+        return found
+    device, placement = array.config.device, array.placement
+    conductance = conductance_at(device, array.cells, float(array.time)).masked_fill(~placement.used, 0)
+    transfer = read_transfer(placement, array.config, conductance)
+    factor = non_ideality_factor(target_conductance(array.read_placement, device), transfer)
+    return found | {"non_ideality_factor": factor}

@@ -59,70 +59,53 @@ def finetune(
 ) -> xr.Dataset:
     """Train some parameters of a model that runs on its programmed chip; nothing else moves.
 
-    The chip is read as in inference, with fresh read noise where the device has it. Gradients pass through the frozen
-    arrays by their effective weight, and straight through the converters. In a process group every process gives as
-    many batches of its own as the others; gradients and statistics are averaged.
+    The chip is read as in inference. Gradients pass through the frozen arrays by their effective weight, and straight
+    through the converters. In a process group, where each process gives equally many batches, they are averaged.
 
     Parameters
     ----------
     model
         A programmed analog model.
     batches
-        Labelled batches, tuples (input, target) or mappings; one that can be iterated once per epoch.
+        Labelled batches, tuples (input, target) or mappings; iterated once per epoch.
     parameters
-        Names of parameters, or `"re:"` and a regular expression that matches whole names. The weights of analog layers
-        cannot be chosen: they are on the chip.
+        Names, or `"re:"` and a regular expression that matches whole names; not the weights of analog layers, which
+        are on the chip.
     epochs
         Passes over `batches`.
-    optimizer, schedule
-        Make the optimiser of the chosen parameters, and its schedule, stepped after each epoch.
-    loss
-        Of (output, target).
+    optimizer, schedule, loss
+        Make the optimiser of the chosen parameters, and its schedule by epochs; loss of (output, target).
     statistics
-        Running statistics of batch norms: stay and are used (frozen), move as in training (moving), or move and are
-        then replaced by exact ones over `batches` (exact).
-    validation
-        Labelled batches whose loss, in eval mode, early stopping watches. Default: the training loss.
-    patience
-        Stop after so many epochs without a lower loss and go back to the best one. Default: never.
+        Of batch norms: stay and are used (frozen), move as in training (moving), or move and become exact in the end.
+    validation, patience
+        Stop after `patience` epochs without a lower loss (default: never), over these labelled batches (default: the
+        training loss), and go back to the best one.
     progress
-        Show a progress bar (needs tqdm).
+        Show progress bars (needs tqdm).
 
     Returns
     -------
     xr.Dataset
-        `loss`, `learning_rate`, `seconds` and, where asked for, `validation_loss`, over `epoch`.
+        `loss`, `learning_rate`, `seconds` and perhaps `validation_loss`, over `epoch`.
 
     Raises
     ------
     ValueError
-        If a name matches no parameter or an analog weight, or `batches` is empty.
+        If a name matches nothing or an analog weight, or `batches` is empty.
     FloatingPointError
         If the loss is not finite; the model is left as it was.
     """
-    check_integer("epochs", epochs, at_least=1)
-    check_choice("statistics", statistics, ("frozen", "moving", "exact"))
+    _check(epochs, statistics)
     model = unwrapped(model)
     chosen = chosen_parameters(model, parameters)
     stop = EarlyStop(model, chosen, patience=patience)
     rows: list[dict[str, float]] = []
     with training_modes_kept(model), _only_gradients_of(model, chosen), stop.restoring_on_error():
-        moving = list(chosen)
-        steps = optimizer(moving)
-        plan = schedule(steps)
+        plan = schedule(steps := optimizer(list(chosen)))
         for epoch in range(epochs):
-            start = time.perf_counter()
-            _set_modes(model, statistics)
-            label = f"fine-tuning, epoch {epoch + 1}/{epochs}"
-            row = {"learning_rate": float(steps.param_groups[0]["lr"])}
-            row["loss"] = _train(
-                model, with_progress(batches, progress=progress, description=label), moving, steps, loss
-            )
-            if statistics != "frozen":
-                average_statistics(batchnorm_modules(model))
-            if validation is not None:
-                row["validation_loss"] = _validate(model, validation, loss)
-            rows.append(row | {"seconds": time.perf_counter() - start})
+            title = f"fine-tuning, epoch {epoch + 1}/{epochs}"
+            seen = with_progress(batches, progress=progress, description=title)
+            rows.append(row := _epoch(model, seen, chosen, steps, loss, statistics, validation))
             if stop.after(row.get("validation_loss", row["loss"])):
                 break
             plan.step()
@@ -130,6 +113,12 @@ def finetune(
     if statistics == "exact":
         adapt_batchnorm(model, batches, progress=progress)
     return _history(rows)
+
+
+def _check(epochs: int, statistics: str) -> None:
+    """Refuse settings that cannot be."""
+    check_integer("epochs", epochs, at_least=1)
+    check_choice("statistics", statistics, ("frozen", "moving", "exact"))
 
 
 def chosen_parameters(model: nn.Module, names: Collection[str]) -> list[nn.Parameter]:
@@ -165,12 +154,26 @@ def _matches(name: str, key: str) -> bool:
     return bool(re.fullmatch(name[3:], key)) if name.startswith("re:") else name == key
 
 
-def _set_modes(model: nn.Module, statistics: Statistics) -> None:
-    """Put everything in eval mode, batch norms whose statistics move in train mode."""
+def _epoch(
+    model: nn.Module,
+    batches: Iterable[Any],
+    moving: list[nn.Parameter],
+    steps: torch.optim.Optimizer,
+    loss: Loss,
+    statistics: Statistics,
+    validation: Iterable[Any] | None,
+) -> dict[str, float]:
+    """Train for one epoch, everything in eval mode but batch norms whose statistics move, and return its figures."""
+    start = time.perf_counter()
     model.eval()
-    if statistics != "frozen":
-        for norm in batchnorm_modules(model):
-            norm.train()
+    norms = [] if statistics == "frozen" else batchnorm_modules(model)
+    for norm in norms:
+        norm.train()
+    row = {"learning_rate": float(steps.param_groups[0]["lr"]), "loss": _train(model, batches, moving, steps, loss)}
+    average_statistics(norms)
+    if validation is not None:
+        row["validation_loss"] = _validate(model, validation, loss)
+    return row | {"seconds": time.perf_counter() - start}
 
 
 def _train(

@@ -62,8 +62,8 @@ def recovery_ladder(
     t
         Time since programming [s].
     ladder
-        Sequences of names of remedies, each applied to the uncalibrated chip; () is no remedy. Those that need batch
-        norm are left out for models without.
+        Sequences of remedies, each applied to the uncalibrated chip; () is none. Those that need batch norm are left
+        out for models without.
     remedies
         Remedies by name.
     metric
@@ -93,17 +93,25 @@ def recovery_ladder(
         program_analog_weights(fresh, generator=torch.Generator().manual_seed(seed + chip))
         drift_analog_weights(fresh, t)
         for index, rung in enumerate(rungs):
-            analog = copy.deepcopy(fresh)
-            data = _Counted(train_batches)
-            start = time.perf_counter()
-            for name in rung:
-                remedies[name].apply(analog, model, data)
-            figures["seconds"][index, chip] = time.perf_counter() - start
-            figures["batches"][index, chip] = data.count
-            figures["parameters"][index, chip] = numbers_moved(fresh, analog)
-            figures["accuracy"][index, chip] = measure(analog.eval(), test_batches)
+            analog, costs = _climbed(fresh, model, [remedies[name] for name in rung], train_batches)
+            for name, value in costs.items():
+                figures[name][index, chip] = value
+            figures["accuracy"][index, chip] = measure(analog, test_batches)
     digital = measure(copy.deepcopy(model).eval(), test_batches)
     return _dataset(rungs, figures, digital, config, seed, t)
+
+
+def _climbed(
+    fresh: nn.Module, model: nn.Module, remedies: list[Remedy], batches: Iterable[Any]
+) -> tuple[nn.Module, dict[str, float]]:
+    """Return a copy of a programmed chip after some remedies, in eval mode, and what they cost."""
+    analog, counted = copy.deepcopy(fresh), _Counted(batches)
+    start = time.perf_counter()
+    for remedy in remedies:
+        remedy.apply(analog, model, counted)
+    seconds = time.perf_counter() - start
+    costs = {"seconds": seconds, "batches": counted.count, "parameters": numbers_moved(fresh, analog)}
+    return analog.eval(), costs
 
 
 @torch.no_grad()
@@ -120,15 +128,15 @@ def classification_accuracy(model: nn.Module, batches: Iterable[Any]) -> float:
 
 def numbers_moved(before: nn.Module, after: nn.Module) -> int:
     """Return how many calibrated numbers of a model changed or were added: parameters, statistics, corrections."""
-    old = {id_of(name): tensor for name, tensor in _calibrated(before)}
+    old = {_plain_name(name): tensor for name, tensor in _calibrated(before)}
     moved = 0
     for name, tensor in _calibrated(after):
-        earlier = old.get(id_of(name))
+        earlier = old.get(_plain_name(name))
         moved += tensor.numel() if earlier is None else int((tensor != earlier).sum())
     return moved
 
 
-def id_of(name: str) -> str:
+def _plain_name(name: str) -> str:
     """Return the name that a tensor has without side paths around its layer."""
     return name.replace(".layer.", ".")
 

@@ -40,9 +40,9 @@ def mapping_report(model: nn.Module, example: Tensor | None = None) -> xr.Datase
     -------
     xr.Dataset
         `crossbars`, `cells`, `utilization`, `adc_conversions`, `input_cycles` over (layer, mapping): mapping "own" and
-        the keys of `mapping.accounting.BASELINES`; `bit_density_before` and `bit_density_after` over (layer, plane): ones
-        per weight in each bit plane, 1 the most significant, of all bits of the codes and of what the arrays store;
-        with `squeezed_planes`, `weights` and `reads` over layer.
+        the keys of `mapping.accounting.BASELINES`; `bit_density_before` and `bit_density_after` over (layer, plane):
+        ones per weight in each bit plane, 1 the most significant, of all bits of the codes and of what the arrays
+        store; with `squeezed_planes`, `weights` and `reads` over layer.
 
     Raises
     ------

@@ -49,16 +49,16 @@ class MappingConfig:
         check_choice("granularity", self.granularity, ("tensor", "output"))
         if self.cell_bits > self.weight_bits:
             raise ValueError(
-                f"`cell_bits` must be <= `weight_bits`. Got cell_bits={self.cell_bits}, weight_bits={self.weight_bits}. "
-                "Use fewer bits per cell, or more bits per weight."
+                f"`cell_bits` must be <= `weight_bits`. Got cell_bits={self.cell_bits}, "
+                f"weight_bits={self.weight_bits}. Use fewer bits per cell, or more bits per weight."
             )
         for name in ("release_empty", "merge_columns"):
             check_boolean(name, getattr(self, name))
         check_instance("quantizer", self.quantizer, AbstractQuantizer, optional=True)
         if self.quantizer is not None and self.quantizer.magnitude_bits + 1 != self.weight_bits:
             raise ValueError(
-                f"`weight_bits` must be {self.quantizer.magnitude_bits + 1} (the quantiser's magnitude bits and a sign). "
-                f"Got {self.weight_bits} with {self.quantizer!r}."
+                f"`weight_bits` must be {self.quantizer.magnitude_bits + 1} (the quantiser's magnitude bits and a "
+                f"sign). Got {self.weight_bits} with {self.quantizer!r}."
             )
         check_choice("row_order", self.row_order, ("given", "sorted"))
         self._check_squeeze()

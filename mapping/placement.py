@@ -15,17 +15,18 @@ class Placement:
     """A weight matrix as a stack of equal-sized tiles of cells.
 
     `output[o] = scale[o] * (sum over the columns that feed o of significance * ((input << row_shift) @ levels)
-    + digital_offset * sum of the inputs)` in exact integer arithmetic, over every tile. Encodings, slicings, squeezed and
-    reordered arrays are all different placements of this one form.
+    + digital_offset * sum of the inputs)` in exact integer arithmetic, over every tile. Encodings, slicings, squeezed
+    and reordered arrays are all different placements of this one form.
 
-    The stack is cropped to the largest used part: cells beyond it do not exist. Used rows are the last ones of a tile and
-    used columns its first ones, next to the sense end and to the drivers, so a tile's circuit is that of its used part.
+    The stack is cropped to the largest used part: cells beyond it do not exist. Used rows are the last ones of a tile
+    and used columns its first ones, next to the sense end and to the drivers, so a tile's circuit is that of its used
+    part.
     """
 
     levels: Tensor
     """Cell levels, unsigned integers, (tiles, rows, cols)."""
     used: Tensor
-    """Whether a cell exists, bool, (tiles, rows, cols); an unused cell conducts nothing, a cell at level 0 has g_min."""
+    """Whether a cell exists, bool, (tiles, rows, cols); an unused cell conducts nothing, one at level 0 has g_min."""
     row_index: Tensor
     """Input that drives each row, -1 for none, int32, (tiles, rows)."""
     row_shift: Tensor
@@ -77,7 +78,7 @@ class Placement:
         return shift[:, :, None] * self.column_significance[:, None, :] * self.used
 
     def to_codes(self) -> Tensor:
-        """Return the integer matrix that the cells and the digital offset stand for, int64, (inputs_per_group, outputs)."""
+        """Return the integers that cells and digital offset stand for, int64, (inputs_per_group, outputs)."""
         codes = scatter_cells(self, self.levels.to(torch.int64), weight=self.column_significance)
         return codes + self.digital_offset
 

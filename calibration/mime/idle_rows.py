@@ -1,12 +1,16 @@
 """Zero inputs on crossbars: word lines not driven, and what a periphery that skips idle rows saves."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from crossbar.converters import pulses, quantize_inputs
+from crossbar.array.read_tables import find_conversions
+from crossbar.config import CrossbarConfig
+from crossbar.converters import InputConfig, pulses, quantize_inputs
 from crossbar.layers import AbstractAnalogLayer
+from mapping import Placement
 
 
 @dataclass(kw_only=True)
@@ -18,7 +22,7 @@ class ReadCount:
     rows_needed: int = 0
     """Of those, pulses that are not zero."""
     cycles: int = 0
-    """Input cycles of blocks of rows: arrays that share their rows count once."""
+    """Input cycles of blocks of rows: arrays whose word lines carry the same inputs count once."""
     cycles_needed: int = 0
     """Of those, cycles with a pulse on some row of the block."""
     reads: int = 0
@@ -26,7 +30,7 @@ class ReadCount:
     reads_needed: int = 0
     """Of those, reads with a pulse on some row."""
     conversions: int = 0
-    """ADC conversions: one per used column of an array that is read."""
+    """ADC conversions: one per bit line, or pair of them whose currents are subtracted first."""
     conversions_needed: int = 0
     """Of those, conversions of arrays with a pulse on some row."""
 
@@ -36,7 +40,8 @@ def count_reads(layer: AbstractAnalogLayer, x: Tensor, count: ReadCount) -> None
     """Add what reading `x` takes.
 
     An array is idle in an input cycle if none of its rows has a pulse: its columns carry no current and their code is
-    zero, so that it need not be read. Negative inputs of a two-phase read take cycles of their own.
+    zero, so that it need not be read. Negative inputs of a two-phase read take cycles of their own; where inputs are
+    offset, a zero is driven too.
 
     Parameters
     ----------
@@ -48,40 +53,65 @@ def count_reads(layer: AbstractAnalogLayer, x: Tensor, count: ReadCount) -> None
         Sums so far.
     """
     array = layer.array
-    placement, inputs = array.placement, array.config.inputs
+    placement, inputs = array.read_placement, array.config.inputs
     codes = layer.input_vectors(
         quantize_inputs(x, array.code_range(x, vector_dimensions=layer.vector_dimensions), inputs)
     )
-    phases = [codes.abs()]
-    if inputs.negative == "two_phase" and bool((codes < 0).any()):
-        phases = [codes.clamp(min=0), (-codes).clamp(min=0)]
     extra_bits = int(placement.row_shift.max())
-    blocks = _row_blocks(placement.row_index, placement.row_shift)
-    columns = (placement.column_index >= 0).sum(1)  # (tiles,)
-    for phase in phases:
-        for (rows, shift), tiles in blocks.items():
-            index = torch.tensor(rows, device=x.device)
-            drive = phase[:, index] * 2.0 ** torch.tensor(shift, device=x.device)
+    for phase in _phases(codes, inputs):
+        for block in _blocks(placement, array.config):
+            drive = phase[:, block.inputs] * 2.0**block.shifts
             driven = pulses(drive, inputs, extra_bits) != 0  # (cycles, vectors, rows)
             active = int(driven.any(-1).sum())
             everything = driven.shape[0] * driven.shape[1]
-            used = int(columns[tiles].sum())
-            count.rows += driven.numel() * len(tiles)
-            count.rows_needed += int(driven.sum()) * len(tiles)
+            count.rows += driven.numel() * block.tiles
+            count.rows_needed += int(driven.sum()) * block.tiles
             count.cycles += everything
             count.cycles_needed += active
-            count.reads += everything * len(tiles)
-            count.reads_needed += active * len(tiles)
-            count.conversions += everything * used
-            count.conversions_needed += active * used
+            count.reads += everything * block.tiles
+            count.reads_needed += active * block.tiles
+            count.conversions += everything * block.conversions
+            count.conversions_needed += active * block.conversions
 
 
-def _row_blocks(row_index: Tensor, row_shift: Tensor) -> dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]]:
-    """Return the arrays that share their used rows, by inputs and shifts of these rows."""
-    blocks: dict[tuple[tuple[int, ...], tuple[int, ...]], list[int]] = {}
-    for tile, (rows, shifts) in enumerate(zip(row_index.tolist(), row_shift.tolist(), strict=True)):
-        used = [(row, shift) for row, shift in zip(rows, shifts, strict=True) if row >= 0]
-        if used:
-            key = (tuple(row for row, _ in used), tuple(shift for _, shift in used))
-            blocks.setdefault(key, []).append(tile)
+class _Block(NamedTuple):
+    """Arrays, or operation units of them, whose word lines carry the same inputs."""
+
+    inputs: Tensor
+    """Input of each used word line, (rows,)."""
+    shifts: Tensor
+    """Its power-of-two shift, (rows,)."""
+    tiles: int
+    """How many arrays."""
+    conversions: int
+    """ADC conversions of a read of all of them."""
+
+
+def _phases(codes: Tensor, inputs: InputConfig) -> list[Tensor]:
+    """Return the magnitudes driven in each phase of a read."""
+    if inputs.offset_code:
+        return [codes + inputs.offset_code]
+    if inputs.negative == "two_phase" and bool((codes < 0).any()):
+        return [codes.clamp(min=0), (-codes).clamp(min=0)]
+    return [codes.abs()]
+
+
+def _blocks(placement: Placement, config: CrossbarConfig) -> list[_Block]:
+    """Return the blocks of a placement as the tiled read groups them."""
+    found = find_conversions(
+        placement, analog_subtraction=config.adc is not None and config.adc.subtraction == "analog"
+    )
+    conversions = torch.bincount(found.block, minlength=len(found.block_tile)).tolist()
+    lines = torch.cat([placement.row_index, placement.row_shift], 1)
+    blocks = []
+    for tile, number in zip(found.block_tile.tolist(), conversions, strict=True):
+        used = placement.row_index[tile] >= 0
+        blocks.append(
+            _Block(
+                inputs=placement.row_index[tile][used].to(torch.int64),
+                shifts=placement.row_shift[tile][used],
+                tiles=int((lines == lines[tile]).all(1).sum()),
+                conversions=number,
+            )
+        )
     return blocks

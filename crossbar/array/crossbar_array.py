@@ -1,9 +1,9 @@
 """The programmed arrays of one layer, as a module whose whole state is buffers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,9 +19,10 @@ from crossbar.array.programming import (
     target_conductance,
     transfer_variance,
 )
+from crossbar.array.read_operator import describe_read, read_in_graph
 from crossbar.array.read_tables import BlockRun, ReadTables, find_runs
 from crossbar.array.tiled_read import ReadSettings, read_tiles
-from crossbar.array.training import code_variance
+from crossbar.array.training import code_spread
 from crossbar.config import CrossbarConfig
 from crossbar.converters import CodeRange, code_range, draw_converter_errors
 from crossbar.serialization import config_to_json, tensor_to_text, text_to_tensor
@@ -53,8 +54,18 @@ class CrossbarArray(nn.Module):
     effective_weight: Tensor
     effective_variance: Tensor | None
     offset_error: Tensor | None
+    code_spread: Tensor
     transfer: Tensor
+    variance: Tensor | None
+    converter_errors: Tensor | None
+    programmed: Tensor | None
+    drift_state: Tensor | None
+    time: Tensor
+    scale: Tensor
+    levels: Tensor
     steps: Tensor | None
+    digital_weight: Tensor | None
+    offset_weight: Tensor | None
     input_range: Tensor | None
     calibrated_steps: Tensor | None
     drift_scale: Tensor | None
@@ -69,13 +80,15 @@ class CrossbarArray(nn.Module):
         self._shape: dict[str, Any] = {}
         self.read_runs: tuple[BlockRun, ...] = ()
         self.read_settings: ReadSettings | None = None
+        self._read_description = ""
         for name in (*_PLACEMENT, *_CELLS, *_READ, *_CALIBRATED):
             self.register_buffer(name, None)
-        for name in ("steps", "digital_weight", *(f"read_{name}" for name in _TABLES)):
+        for name in ("steps", "digital_weight", "offset_weight", *(f"read_{name}" for name in _TABLES)):
             self.register_buffer(name, None, persistent=False)
         if config.inputs.maximum is not None:
             self.input_range = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
-        self.register_buffer("code_variance", code_variance(config), persistent=False)
+        # Saved although it follows from the config, so that a model made on the meta device finds it when it loads.
+        self.register_buffer("code_spread", code_spread(config))
 
     @property
     def programmed_yet(self) -> bool:
@@ -150,7 +163,8 @@ class CrossbarArray(nn.Module):
         """Compute what reads at time `t` need: transfer matrices, and one effective weight of all of them."""
         placement, device = self.placement, self.config.device
         conductance = conductance_at(device, self.cells, t).masked_fill(~placement.used, 0)
-        self.transfer = read_transfer(placement, self.config, conductance)
+        with torch.autocast(conductance.device.type, enabled=False):
+            self.transfer = read_transfer(placement, self.config, conductance)
         self.time = torch.tensor(t, dtype=torch.float64, device=conductance.device)
         self.prepare()
 
@@ -158,31 +172,36 @@ class CrossbarArray(nn.Module):
     def prepare(self) -> None:
         """Derive from the transfer matrices what the plan reads. Call it after changing `calibrated_steps`."""
         placement, device = self.read_placement, self.config.device
-        variance = transfer_variance(self.placement, self.config, self.cells, self.transfer, float(self.time))
+        transfer = self.transfer
+        if transfer is None:
+            raise RuntimeError("The transfer matrices are not at hand. Call `set_time` on the array.")
+        variance = transfer_variance(self.placement, self.config, self.cells, transfer, float(self.time))
         baseline = baseline_weight(placement, device)
-        weight = effective_weight(placement, device, self.transfer, baseline)
+        weight = effective_weight(placement, device, transfer, baseline)
         self.effective_weight = weight.t().contiguous()
-        self.offset_error = None
-        if self.config.inputs.offset_code:
-            error = weight.sum(0) - placement.to_weight().sum(0)
-            self.offset_error = error * self.config.inputs.offset_code
+        offset = self.config.inputs.offset_code
+        if offset:
+            self.offset_weight = offset * placement.to_weight().sum(0)
+            self.offset_error = offset * weight.sum(0) - self.offset_weight
         if self.plan.kind == "collapsed":
             collapsed = None if variance is None else effective_variance(placement, device, variance)
             self.effective_variance = None if collapsed is None else collapsed.t().contiguous()
-            self.transfer = None
+            self.register_buffer("transfer", None)
             return
-        self._prepare_tiled(placement, variance, baseline)
+        self._prepare_tiled(placement, transfer, variance, baseline)
 
-    def _prepare_tiled(self, placement: Placement, variance: Tensor | None, baseline: Tensor | None) -> None:
+    def _prepare_tiled(
+        self, placement: Placement, transfer: Tensor, variance: Tensor | None, baseline: Tensor | None
+    ) -> None:
         """Lay out the tables of a tiled read, and what the periphery adds to it."""
         steps = self.calibrated_steps
         if not self._calibrated_adc:
-            steps = adc_steps(placement, self.config, self.transfer)
+            steps = adc_steps(placement, self.config, transfer)
         self.steps = steps
         tables, block = read_tables(
             placement,
             self.config,
-            transfer=self.transfer,
+            transfer=transfer,
             variance=variance,
             steps=steps,
             errors=self.converter_errors,
@@ -191,6 +210,7 @@ class CrossbarArray(nn.Module):
             setattr(self, f"read_{name}", getattr(tables, name))
         self.read_runs = find_runs(block, tables.output, tables.row_index, tables.row_shift)
         self.read_settings = read_settings(placement, self.config, clips=may_clip(tables, self.config))
+        self._read_description = describe_read(self.read_runs, self.read_settings)
         self.digital_weight = None
         if baseline is not None or placement.digital_offset:
             digital = torch.full_like(self.effective_weight, float(placement.digital_offset))
@@ -216,24 +236,19 @@ class CrossbarArray(nn.Module):
         settings = self.read_settings
         if settings is None:
             raise RuntimeError("The tiled read is not prepared. Call `prepare()` on the array.")
-        outputs = read_tiles(codes.t(), self.read_tables, self.read_runs, settings).t()
+        if torch.compiler.is_compiling():
+            outputs = read_in_graph(codes.t(), self.read_tables, self._read_description).t()
+        else:
+            outputs = read_tiles(codes.t(), self.read_tables, self.read_runs, settings).t()
         if self.digital_weight is not None:
-            outputs = outputs + self._digital_part(codes + settings.input_offset)
+            outputs = outputs + _digital_part(codes + settings.input_offset, self.digital_weight, self.groups)
         outputs = outputs * self.scale
-        if not settings.input_offset:
-            return outputs
-        return outputs - settings.input_offset * self.read_placement.to_weight().sum(0)
+        return outputs if self.offset_weight is None else outputs - self.offset_weight
 
     @property
     def read_tables(self) -> ReadTables:
         """The bit lines laid out as conversions."""
         return ReadTables(**{name: getattr(self, f"read_{name}") for name in _TABLES})
-
-    def _digital_part(self, codes: Tensor) -> Tensor:
-        """Multiply (vectors, inputs) with what the periphery adds to each weight, group by group."""
-        grouped = codes.unflatten(1, (self.groups, -1))  # (vectors, groups, inputs per group)
-        blocks = self.digital_weight.unflatten(0, (self.groups, -1))  # (groups, outputs per group, inputs per group)
-        return torch.einsum("vgi,goi->vgo", grouped, blocks).flatten(1)
 
     @property
     def _calibrated_adc(self) -> bool:
@@ -260,18 +275,36 @@ class CrossbarArray(nn.Module):
         """Take over the chip of a checkpoint, whatever this one holds; one without a chip leaves it as it is."""
         if prefix + "_extra_state" not in state_dict:
             return
-        anchor = self.code_variance
+        device = self.code_spread.device
         for name in self._buffers:
             if name in self._non_persistent_buffers_set:
                 continue
             stored = state_dict.get(prefix + name)
-            setattr(self, name, None if stored is None else torch.empty_like(stored, device=anchor.device))
-        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)  # type: ignore[no-untyped-call]
-        if self.programmed_yet and self.plan.kind == "tiled" and not self.programmed.is_meta:
+            setattr(self, name, None if stored is None else torch.empty_like(stored, device=device))
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+        if self.plan.kind == "tiled" and self.programmed is not None and not self.programmed.is_meta:
             self.prepare()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow `.to()`, but keep conductances and what is read of them in float32 where a model goes to half."""
+        probe = fn(torch.zeros((), dtype=self.code_spread.dtype, device=self.code_spread.device))
+        if probe.dtype not in (torch.float16, torch.bfloat16):
+            return super()._apply(fn, recurse)
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(probe.device)
+
+        return super()._apply(moved, recurse)
 
     def extra_repr(self) -> str:
         """Describe the arrays in a model's printout."""
         mapping = self.config.mapping
         chip = f"{self.levels.shape[0]} tiles, t={float(self.time):g} s" if self.programmed_yet else "not programmed"
         return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}"
+
+
+def _digital_part(codes: Tensor, digital_weight: Tensor, groups: int) -> Tensor:
+    """Multiply (vectors, inputs) with what the periphery adds to each weight (outputs, inputs per group)."""
+    grouped = codes.reshape(len(codes), groups, -1)  # (vectors, groups, inputs per group)
+    blocks = digital_weight.view(groups, -1, digital_weight.shape[1])  # (groups, outputs per group, inputs per group)
+    return torch.einsum("vgi,goi->vgo", grouped, blocks).flatten(1)

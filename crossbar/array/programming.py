@@ -1,6 +1,7 @@
 """From a placement to programmed cells, and from cells to the transfer matrices of their arrays."""
 
 from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -39,13 +40,12 @@ def program_placement(
     """
     target = _plane_matrices(placement, target_conductance(placement, device), device.g_min)
     cells = program_cells(device, target, generator=generator)
-    tiles = {f.name: getattr(cells, f.name) for f in fields(cells)}
-    return ProgrammedCells(
-        **{
-            name: None if matrices is None else gather_cells(placement, matrices).masked_fill(~placement.used, 0)
-            for name, matrices in tiles.items()
-        }
-    )
+    tiles: dict[str, Any] = {}
+    for f in fields(cells):
+        matrices = getattr(cells, f.name)
+        in_tiles = None if matrices is None else gather_cells(placement, matrices)
+        tiles[f.name] = None if in_tiles is None else in_tiles.masked_fill(~placement.used, 0)
+    return ProgrammedCells(**tiles)
 
 
 def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """What a tiled read needs, laid out for wide matrix products."""
 
+import itertools
 from dataclasses import dataclass
 
 import torch
@@ -124,7 +125,7 @@ def find_runs(block: Tensor, output: Tensor, row_index: Tensor, row_shift: Tenso
     counts = torch.bincount(block, minlength=blocks).tolist()
     used = row_index >= 0
     first_rows = torch.where(used.any(1), used.int().argmax(1), rows - 1).tolist()
-    outputs = output.split(counts)
+    outputs = torch.split(output, counts)
     runs: list[BlockRun] = []
     start, first = 0, 0
     while first < blocks:
@@ -162,12 +163,11 @@ def _alike(block: int, counts: list[int], first_rows: list[int], rows: int) -> i
 
 def _segments(outputs: Tensor) -> tuple[tuple[int, int, int | None], ...]:
     """Cut the conversions of a run, feeding `outputs` (blocks, conversions), where their outputs start again."""
-    blocks, conversions = outputs.shape
+    conversions = outputs.shape[1]
     if conversions == 0:
         return ()
     cuts = [0, *(torch.nonzero(outputs[0].diff() != 1)[:, 0] + 1).tolist(), conversions]
-    ranges = list(zip(cuts[:-1], cuts[1:], strict=True))
-    return tuple((start, stop, _ascending_from(outputs[:, start:stop])) for start, stop in ranges)
+    return tuple((start, stop, _ascending_from(outputs[:, start:stop])) for start, stop in itertools.pairwise(cuts))
 
 
 def _ascending_from(values: Tensor) -> int | None:

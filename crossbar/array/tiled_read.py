@@ -108,7 +108,7 @@ def _read_run(
         currents.addcmul_(noise, torch.randn_like(noise))
     if settings.highest:
         _convert(currents, tables, conversions, settings)
-    total = _over_cycles(currents.unflatten(2, (settings.cycles, -1)), settings.pulse_bits)
+    total = _over_cycles(currents.view(*currents.shape[:2], settings.cycles, -1), settings.pulse_bits)
     factor = tables.factor[conversions].view(run.blocks, run.conversions, 1)
     _add_to_outputs(total, factor, run, tables, result, sign)
 
@@ -116,7 +116,7 @@ def _read_run(
 def _run_rows(values: Tensor, run: BlockRun) -> Tensor:
     """Return a table's part of a run, (blocks, conversions, rows with a word line)."""
     part = values[run.first : run.first + run.blocks * run.conversions]
-    return part.unflatten(0, (run.blocks, run.conversions))[:, :, run.first_row :]
+    return part.view(run.blocks, run.conversions, -1)[:, :, run.first_row :]
 
 
 def _driven_codes(codes: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:

@@ -6,12 +6,13 @@ from torch import Tensor
 from crossbar.array.collapse import column_factor
 from crossbar.array.programming import target_conductance
 from crossbar.config import CrossbarConfig
-from devices import Device
-from mapping import ENCODINGS, map_weight, quantize_weight, scatter_cells
+from crossbar.converters import straight_through
+from devices import Device, ExactProgramming
+from mapping import ENCODINGS, map_weight, scatter_cells
 
 
-def code_variance(config: CrossbarConfig) -> Tensor:
-    """Return the variance that device noise gives each signed code, in squared code units, (2^weight_bits - 1,).
+def code_spread(config: CrossbarConfig) -> Tensor:
+    """Return the standard deviation that device noise gives each signed code, in codes, (2^weight_bits - 1,).
 
     Entry `code + largest` adds programming error and read noise right after programming over the cells of the code.
     """
@@ -23,10 +24,10 @@ def code_variance(config: CrossbarConfig) -> Tensor:
     for levels, significance, bits in zip(planes.levels[..., 0], planes.significance, planes.bits, strict=True):
         step = device.window.span / (2**bits - 1)
         variance += (significance / step) ** 2 * _cell_variance(device, device.g_min + levels * step)
-    return variance
+    return variance.sqrt()
 
 
-def training_weight(weight: Tensor, config: CrossbarConfig, variance: Tensor, *, groups: int = 1) -> Tensor:
+def training_weight(weight: Tensor, config: CrossbarConfig, spread_of_code: Tensor, *, groups: int = 1) -> Tensor:
     """Return a weight matrix (inputs, outputs) quantised and with fresh device noise; gradients pass straight through.
 
     Parameters
@@ -35,27 +36,35 @@ def training_weight(weight: Tensor, config: CrossbarConfig, variance: Tensor, *,
         Ideal weights, (inputs, outputs).
     config
         Quantiser, encoding, device.
-    variance
-        Table of `code_variance`.
+    spread_of_code
+        Table of `code_spread`.
     groups
         Independent blocks of the matrix.
     """
     with torch.no_grad():
         if config.mapping.squeezed_planes:
-            seen = _squeezed_weight(weight, config, noisy=bool(variance.any()), groups=groups)
+            seen = _squeezed_weight(weight, config, groups=groups)
         else:
-            quantized = quantize_weight(weight, config.mapping.effective_quantizer())
-            spread = variance[(quantized.codes + len(variance) // 2).long()].sqrt()
-            seen = (quantized.codes + spread * torch.randn_like(weight)) * quantized.scale
-    return weight + (seen - weight).detach()
+            quantized = config.mapping.effective_quantizer().quantize(weight)
+            seen = quantized.codes.to(weight.dtype)
+            if _noisy(config.device):
+                spread = spread_of_code.to(weight.dtype)[quantized.codes + len(spread_of_code) // 2]
+                seen.addcmul_(spread, torch.randn_like(spread))
+            seen *= quantized.scale
+    return straight_through(weight, seen)
 
 
-def _squeezed_weight(weight: Tensor, config: CrossbarConfig, *, noisy: bool, groups: int) -> Tensor:
+def _noisy(device: Device) -> bool:
+    """Return whether cells deviate from their targets at all."""
+    return device.read_noise is not None or not isinstance(device.programming, ExactProgramming)
+
+
+def _squeezed_weight(weight: Tensor, config: CrossbarConfig, *, groups: int) -> Tensor:
     """Return the weight that squeezed arrays store, with the noise of their own cells, shifted rows' cells amplified."""
     placement = map_weight(weight, config.mapping, groups=groups)
     codes = placement.to_codes().to(weight.dtype)
-    if noisy:
-        device = config.device
+    device = config.device
+    if _noisy(device):
         variance = _cell_variance(device, target_conductance(placement, device))
         factor = column_factor(placement, device)
         spread = scatter_cells(placement, variance, weight=factor * factor, power=2).sqrt()

@@ -11,3 +11,4 @@ from crossbar.converters.inputs import code_range as code_range
 from crossbar.converters.inputs import pulse_power as pulse_power
 from crossbar.converters.inputs import pulses as pulses
 from crossbar.converters.inputs import quantize_inputs as quantize_inputs
+from crossbar.converters.straight_through import straight_through as straight_through

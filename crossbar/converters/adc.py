@@ -105,4 +105,4 @@ def lossless_bits(rows: int, cell_bits: int, pulse_bits: int) -> int:
         Bits of one input pulse.
     """
     largest = rows * (2**cell_bits - 1) * (2**pulse_bits - 1)
-    return largest.bit_length()
+    return int(largest).bit_length()

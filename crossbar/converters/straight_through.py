@@ -6,20 +6,25 @@ import torch
 from torch import Tensor
 
 
-class _RoundStraightThrough(torch.autograd.Function):
-    """Exact integers forward (`x + (round(x) - x)` is not, in floating point), identity backward."""
+class _StraightThrough(torch.autograd.Function):
+    """Another value forward, exactly (`x + (value - x)` is not, in floating point); the identity backward."""
 
     @staticmethod
-    def forward(context: Any, x: Tensor) -> Tensor:
-        """Round to the nearest integer."""
-        return torch.round(x)
+    def forward(context: Any, x: Tensor, value: Tensor) -> Tensor:
+        """Return `value`."""
+        return value
 
     @staticmethod
-    def backward(context: Any, *gradients: Tensor) -> Tensor:
-        """Pass the gradient on."""
-        return gradients[0]
+    def backward(context: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        """Pass the gradient on to `x`."""
+        return gradients[0], None
+
+
+def straight_through(x: Tensor, value: Tensor) -> Tensor:
+    """Return `value`, with the gradient that `x` would have in its place."""
+    return _StraightThrough.apply(x, value.detach()) if x.requires_grad else value  # type: ignore[no-untyped-call]
 
 
 def round_straight_through(x: Tensor) -> Tensor:
     """Round to integers with the gradient of the identity."""
-    return _RoundStraightThrough.apply(x) if x.requires_grad else torch.round(x)  # type: ignore[no-untyped-call,no-any-return]
+    return straight_through(x, torch.round(x.detach()))

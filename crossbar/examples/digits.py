@@ -47,7 +47,7 @@ def train_digits(model: nn.Module, data: Split, *, epochs: int = 12, seed: int =
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
     model.train()
     for _ in range(epochs):
-        for chosen in torch.randperm(len(data.labels), generator=generator).split(64):
+        for chosen in torch.split(torch.randperm(len(data.labels), generator=generator), 64):
             down, right = torch.randint(-1, 2, (2,), generator=generator).tolist()
             images = torch.roll(data.images[chosen], (down, right), (2, 3))
             optimizer.zero_grad()

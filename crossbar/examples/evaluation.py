@@ -21,7 +21,7 @@ class Split(NamedTuple):
 
     def batches(self, size: int) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (images, labels) of at most `size` images."""
-        yield from zip(self.images.split(size), self.labels.split(size), strict=True)
+        yield from zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
 
 
 @torch.no_grad()

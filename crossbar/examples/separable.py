@@ -26,7 +26,7 @@ def train_separable(model: nn.Module, data: Split, *, epochs: int = 8, seed: int
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=1e-2, total_steps=epochs * steps_per_epoch)
     model.train()
     for _ in range(epochs):
-        for chosen in torch.randperm(len(data.labels), generator=generator).split(128):
+        for chosen in torch.split(torch.randperm(len(data.labels), generator=generator), 128):
             flip, down, right = (int(torch.randint(*bounds, (1,), generator=generator)) for bounds in _AUGMENT)
             images = torch.roll(data.images[chosen], (down, right), (2, 3))
             images = images.flip(3) if flip else images

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from crossbar.array import CrossbarArray, Plan
 from crossbar.array.training import training_weight
 from crossbar.config import CrossbarConfig
-from crossbar.converters import pulse_power, quantize_inputs
+from crossbar.converters import pulse_power, quantize_inputs, straight_through
 
 
 class AbstractAnalogLayer(nn.Module, ABC):
@@ -74,15 +74,20 @@ class AbstractAnalogLayer(nn.Module, ABC):
         self.array.drift(t, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read the chip (eval) or the noisy ideal weights (train)."""
+        """Read the chip (eval) or the noisy ideal weights (train), in the precision of the conductances."""
         self.check_input(x)
         if not self.training:
             self.array.require_programmed()
+        with torch.autocast(x.device.type, enabled=False):
+            return self._read(x.to(self.array.code_spread.dtype)).to(x.dtype)
+
+    def _read(self, x: Tensor) -> Tensor:
+        """Convert the inputs, read, and add what the periphery adds."""
         codes = self.array.code_range(x, vector_dimensions=self.vector_dimensions)
         units = quantize_inputs(x, codes, self.array.config.inputs)
         if self.training:
             matrix = training_weight(
-                self.weight_matrix(), self.array.config, self.array.code_variance, groups=self.array.groups
+                self.weight_matrix().to(x.dtype), self.array.config, self.array.code_spread, groups=self.array.groups
             )
             outputs = self.linear_map(units, self.shape_weight(matrix.t()))
         elif self.plan.kind == "collapsed":
@@ -107,14 +112,15 @@ class AbstractAnalogLayer(nn.Module, ABC):
             outputs = outputs + self.per_output(self.array.offset_error)
         if self.array.effective_variance is None:
             return outputs
-        return outputs + torch.sqrt(self._read_variance(units.detach())) * torch.randn_like(outputs)
+        spread = self._read_variance(units.detach(), self.array.effective_variance).sqrt_()
+        return torch.addcmul(outputs, spread, torch.randn_like(outputs))
 
-    def _read_variance(self, units: Tensor) -> Tensor:
-        """Return the output-referred variance of fresh read noise."""
-        inputs, variance = self.array.config.inputs, self.array.effective_variance
+    def _read_variance(self, units: Tensor, variance: Tensor) -> Tensor:
+        """Return the output-referred variance of fresh read noise, from that of each weight (outputs, inputs)."""
+        inputs = self.array.config.inputs
         weight = self.shape_weight(variance)
         if not inputs.offset_code:
-            return self.linear_map(pulse_power(units, inputs), weight).clamp(min=0)
+            return self.linear_map(pulse_power(units, inputs), weight).clamp_(min=0)
         # Padding is driven with the offset too, so what it adds is told apart from what the inputs add.
         rest = pulse_power(torch.full_like(units[..., :1], float(inputs.offset_code)), inputs)
         excess = self.linear_map(pulse_power(units + inputs.offset_code, inputs) - rest, weight)
@@ -127,7 +133,7 @@ class AbstractAnalogLayer(nn.Module, ABC):
         if not units.requires_grad:
             return outputs
         linear = self.linear_map(units, self.shape_weight(self.array.effective_weight))
-        return linear + (outputs - linear).detach()
+        return straight_through(linear, outputs)
 
     def _periphery(self, scale: Tensor) -> tuple[Tensor, Tensor | None]:
         """Return what multiplies the outputs and what is added: input scale, digital corrections, bias."""
@@ -145,3 +151,9 @@ class AbstractAnalogLayer(nn.Module, ABC):
     def per_output(self, values: Tensor) -> Tensor:
         """Give values, () or (outputs,), a shape that broadcasts to the layer's output."""
         return values.reshape(-1, *(1,) * (self.vector_dimensions - 1))
+
+
+def set_parameters(module: nn.Module, weight: nn.Parameter, bias: nn.Parameter | None) -> None:
+    """Give a digital layer existing parameters, so that both layers share them."""
+    module.register_parameter("weight", weight)
+    module.register_parameter("bias", bias)

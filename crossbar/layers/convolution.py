@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from crossbar.array import CrossbarArray
 from crossbar.config import CrossbarConfig
-from crossbar.layers.base import AbstractAnalogLayer
+from crossbar.layers.base import AbstractAnalogLayer, set_parameters
 from crossbar.layers.patches import patches
 
 
@@ -22,8 +22,8 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
 
     def __init__(self, module: nn.modules.conv._ConvNd, config: CrossbarConfig) -> None:
         super().__init__()
-        self.weight = module.weight
-        self.bias = module.bias
+        self.weight = cast(nn.Parameter, module.weight)
+        self.bias = cast(nn.Parameter | None, module.bias)
         self.stride, self.dilation, self.groups = module.stride, module.dilation, module.groups
         self.padding, self.padding_mode = module.padding, module.padding_mode
         self.kernel_size, self.out_channels, self.in_channels = (
@@ -54,7 +54,7 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
         module = self.digital_class(
             **settings, bias=self.bias is not None, padding_mode=self.padding_mode, device="meta"
         )
-        module.weight, module.bias = self.weight, self.bias
+        set_parameters(module, self.weight, self.bias)
         return module
 
     def weight_matrix(self) -> Tensor:
@@ -74,7 +74,7 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
         """Put output positions back into an image, (batch, out_channels, ...)."""
         batch = x.shape[0] if x.ndim == self.vector_dimensions + 1 else 1
         sizes = self._output_sizes(x)
-        image = outputs.unflatten(0, (batch, *sizes)).movedim(-1, 1)
+        image = outputs.reshape(batch, *sizes, -1).movedim(-1, 1)
         return image if x.ndim == self.vector_dimensions + 1 else image[0]
 
     def bias_view(self) -> Tensor | None:

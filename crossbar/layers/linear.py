@@ -1,13 +1,13 @@
 """Fully connected layer on crossbars."""
 
-from typing import Self
+from typing import Self, cast
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from crossbar.array import CrossbarArray
 from crossbar.config import CrossbarConfig
-from crossbar.layers.base import AbstractAnalogLayer
+from crossbar.layers.base import AbstractAnalogLayer, set_parameters
 
 
 class AnalogLinear(AbstractAnalogLayer):
@@ -28,12 +28,12 @@ class AnalogLinear(AbstractAnalogLayer):
         """Return an analog layer with the parameters of an `nn.Linear`."""
         if not isinstance(module, nn.Linear):
             raise TypeError(f"`module` must be nn.Linear. Got {type(module).__name__}.")
-        return cls(module.weight, module.bias, config)
+        return cls(cast(nn.Parameter, module.weight), cast(nn.Parameter | None, module.bias), config)
 
     def to_digital(self) -> nn.Linear:
         """Return an `nn.Linear` with the ideal weights."""
         module = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
-        module.weight, module.bias = self.weight, self.bias
+        set_parameters(module, self.weight, self.bias)
         return module
 
     def weight_matrix(self) -> Tensor:

@@ -37,3 +37,7 @@ class Terminals:
         """`(arrays, inputs, rows, cols)`."""
         arrays, inputs, rows = self.left.shape
         return arrays, inputs, rows, self.bottom.shape[-1]
+
+    def detach(self) -> "Terminals":
+        """Return the same voltages without their history."""
+        return Terminals(self.left.detach(), self.right.detach(), self.bottom.detach())

@@ -1,7 +1,7 @@
 """Sign encodings: signed codes to non-negative cell levels.
 
-Each is a function `(codes (inputs, outputs) int32, magnitude_bits, cell_bits) -> Planes`. A new one is one file here, one
-row of `ENCODINGS` and one row of the encoding table in the tests.
+Each is a function `(codes (inputs, outputs) int32, magnitude_bits, cell_bits) -> Planes`. A new one is one file here,
+one row of `ENCODINGS` and one row of the encoding table in the tests.
 """
 
 from collections.abc import Callable, Mapping

@@ -1,12 +1,14 @@
+import copy
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from model_states import batchnorm_names, moved, snapshot
 from torch import nn
 
 from calibration import adapt_batchnorm
 from crossbar.examples import accuracy
+from tests.calibration.model_states import batchnorm_names, moved, snapshot
 
 KINDS = {
     "1d": (nn.BatchNorm1d, (5,)),
@@ -40,9 +42,21 @@ def test_momentum_form_is_that_of_training(kind):
     theirs.train()
     for batch in batches:
         theirs(batch)
-    assert torch.equal(ours.running_mean, theirs.running_mean)
-    assert torch.equal(ours.running_var, theirs.running_var)
-    assert ours.momentum == 0.1
+    torch.testing.assert_close(ours.running_mean, theirs.running_mean, rtol=1e-6, atol=1e-6)
+    torch.testing.assert_close(ours.running_var, theirs.running_var, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("memory_format", [torch.contiguous_format, torch.channels_last])
+def test_layers_behind_see_what_training_would_show_them(memory_format):
+    model = nn.Sequential(nn.BatchNorm2d(3), nn.ReLU(), nn.Conv2d(3, 4, 1), nn.BatchNorm2d(4)).eval()
+    theirs = copy.deepcopy(model).train()
+    batch = (2 * torch.randn(6, 3, 5, 5) + 1).to(memory_format=memory_format)
+    adapt_batchnorm(model, [batch], momentum=1.0)
+    for norm in (theirs[0], theirs[3]):
+        norm.momentum = 1.0
+    theirs(batch)
+    torch.testing.assert_close(model[3].running_mean, theirs[3].running_mean, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(model[3].running_var, theirs[3].running_var, rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("momentum", [None, 0.1])
@@ -50,12 +64,12 @@ def test_only_statistics_move(programmed, digits, momentum):
     analog = programmed()
     before, modes = snapshot(analog), [m.training for m in analog.modules()]
     adapt_batchnorm(analog, digits.batches(), momentum=momentum)
-    assert moved(analog, before) == batchnorm_names(analog, "running_mean", "running_var", "num_batches_tracked")
+    assert moved(analog, before) == batchnorm_names(analog, "running_mean", "running_var")
     assert [m.training for m in analog.modules()] == modes
 
 
 def test_adaptation_wins_accuracy_back_from_wires(programmed, digits):
-    from conftest import PAPER_WIRES
+    from tests.calibration.conftest import PAPER_WIRES
 
     analog = programmed(wires=PAPER_WIRES)
     before = accuracy(analog, digits.test)
@@ -86,6 +100,7 @@ def test_a_model_without_batchnorm_is_told_the_alternatives():
     ("batches", "error", "message"),
     [
         ([], ValueError, "at least one batch"),
+        ([torch.randn(3, 2), torch.randn(1, 2)], ValueError, "more than one value per channel"),
         ([torch.randn(3, 2), 5.0], TypeError, "Got float"),
         ([torch.randn(3, 2), {"z": 1}], TypeError, "keys"),
     ],
@@ -96,8 +111,7 @@ def test_bad_batches_leave_the_statistics_as_they_were(batches, error, message, 
         adapt_batchnorm(norm, batches, momentum=momentum)
     assert torch.equal(norm.running_mean, torch.zeros(2))
     assert torch.equal(norm.running_var, torch.ones(2))
-    assert norm.momentum == 0.1
-    assert not norm._forward_hooks
+    assert not norm._forward_pre_hooks
 
 
 @pytest.mark.parametrize("momentum", [-0.1, 1.5, float("nan")])

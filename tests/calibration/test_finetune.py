@@ -3,13 +3,13 @@ import dataclasses
 import pytest
 import torch
 import torch.nn.functional as F
-from model_states import batchnorm_names, moved, snapshot
 from torch import nn
 
 import crossbar as xb
 import devices
 from calibration import LOW_RANK_PARAMETERS, adapt_batchnorm, attach_low_rank, finetune, finetune_batchnorm
 from crossbar.examples import accuracy
+from tests.calibration.model_states import batchnorm_names, moved, snapshot
 
 NOISY = dataclasses.replace(devices.RRAM, read_noise=devices.RelativeReadNoise(ratio=0.5, draw="programming"))
 GAMMA_BETA = ("weight", "bias")

@@ -1,13 +1,13 @@
 import pytest
 import torch
-from conftest import PAPER_WIRES
-from model_states import moved, snapshot
 from torch import nn
 
 import crossbar as xb
 import devices
 from calibration import fit_output_affine
 from crossbar.examples import accuracy
+from tests.calibration.conftest import PAPER_WIRES
+from tests.calibration.model_states import moved, snapshot
 
 LAYERS = {
     "linear": (nn.Linear(20, 8), (64, 20)),

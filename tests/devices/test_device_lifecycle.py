@@ -4,11 +4,11 @@ import dataclasses
 
 import pytest
 import torch
-from device_tables import PRESETS
 from hypothesis import given
 from hypothesis import strategies as st
 
 import devices
+from tests.devices.device_tables import PRESETS
 
 FULL = devices.Device(
     g_min=2e-6,

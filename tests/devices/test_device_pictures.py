@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from test_fitting import TRUE, measure
 
 import devices
+from tests.devices.test_fitting import TRUE, measure
 
 matplotlib = pytest.importorskip("matplotlib", reason="matplotlib is not installed: pip install 'aimc-crossbar[demo]'")
 

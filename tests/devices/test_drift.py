@@ -4,12 +4,12 @@ import dataclasses
 
 import pytest
 import torch
-from device_tables import RELAXATION
 from hypothesis import given
 from hypothesis import strategies as st
 
 import devices
 from devices import curves
+from tests.devices.device_tables import RELAXATION
 
 DAY = 86400.0
 

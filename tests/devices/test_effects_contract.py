@@ -4,9 +4,9 @@ import dataclasses
 
 import pytest
 import torch
-from device_tables import CURVES, DRIFT, MEAN_OVER_TARGET, PROGRAMMING, READ_NOISE
 
 import devices
+from tests.devices.device_tables import CURVES, DRIFT, MEAN_OVER_TARGET, PROGRAMMING, READ_NOISE
 
 WINDOW = devices.Window(g_min=10e-6, g_max=40e-6)
 DTYPES = [torch.float32, torch.float64]

@@ -4,10 +4,10 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mapping_tables import ENCODING_NAMES
 
 from mapping import ENCODINGS
 from mapping.encodings.planes import slice_widths
+from tests.mapping.mapping_tables import ENCODING_NAMES
 
 
 def test_the_table_holds_every_encoding():

@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mapping_tables import ARRANGEMENTS, ENCODING_NAMES, QUANTIZERS
 
 from mapping import (
     MappingConfig,
@@ -17,6 +16,7 @@ from mapping import (
     quantize_weight,
     scatter_cells,
 )
+from tests.mapping.mapping_tables import ARRANGEMENTS, ENCODING_NAMES, QUANTIZERS
 
 
 @st.composite

@@ -4,7 +4,6 @@ import dataclasses
 
 import pytest
 import torch
-from mapping_tables import QUANTIZERS
 
 from crossbar.config import CrossbarConfig
 from crossbar.serialization import config_from_json, config_to_json
@@ -18,6 +17,7 @@ from mapping import (
     fake_quantize,
     quantize_weight,
 )
+from tests.mapping.mapping_tables import QUANTIZERS
 
 
 def weights(seed=0, shape=(40, 7), dtype=torch.float64):

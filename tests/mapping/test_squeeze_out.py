@@ -6,7 +6,6 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from mapping_tables import QUANTIZERS
 
 from mapping import (
     MappingConfig,
@@ -19,6 +18,7 @@ from mapping import (
     sorted_rows,
     squeeze_out,
 )
+from tests.mapping.mapping_tables import QUANTIZERS
 
 
 def defined_squeeze(codes, planes, magnitude_bits, config):

@@ -3,11 +3,11 @@ import copy
 import pytest
 import torch
 import torch.nn.functional as F
-from mime_networks import NOISY, VECTORS, Images, analog, images, network, seeded
 from torch import nn
 
 import crossbar as xb
 from calibration import mime
+from tests.calibration.mime.mime_networks import NOISY, VECTORS, Images, analog, images, network, seeded
 
 
 def same_output(first, second, x):

@@ -2,13 +2,13 @@ import dataclasses
 
 import pytest
 import torch
-from mime_networks import analog, images, labelled, network, seeded
 
 import crossbar as xb
 import devices
 from calibration import adapt_batchnorm, mime
 from crossbar.examples import accuracy, digits_network, load_digits, train_digits
 from mapping import MappingConfig
+from tests.calibration.mime.mime_networks import analog, images, labelled, network, seeded
 
 
 def test_only_thresholds_move():

@@ -3,14 +3,14 @@ import dataclasses
 import numpy as np
 import pytest
 import torch
-from mime_networks import NOISY, analog, images, labelled, network
-from test_task_bank import bank_of, made_up_task
 from torch import nn
 
 import crossbar as xb
 from calibration import mime
 from crossbar.examples.vgg16 import vgg16
 from mapping import MappingConfig
+from tests.calibration.mime.mime_networks import NOISY, analog, images, labelled, network
+from tests.calibration.mime.test_task_bank import bank_of, made_up_task
 
 
 def test_memory_of_a_small_network_by_hand():
@@ -112,6 +112,31 @@ def test_negative_inputs_take_a_second_phase():
     x = torch.rand(5, 8) + 0.1
     assert _count(layer, -x).cycles == 2 * _count(layer, x).cycles
     assert _count(layer, -x).cycles_needed == _count(layer, x).cycles_needed
+
+
+def test_reads_are_counted_as_the_engine_reads():
+    """Operation units read a few rows each, subtracted pairs share a conversion, offset inputs drive every row."""
+    torch.manual_seed(0)
+    x = torch.rand(5, 8) * (torch.rand(5, 8) < 0.4)
+    settings = {
+        "plain": {},
+        "units": {"parallel_rows": 2},
+        "subtracted": {"adc": xb.ADC(bits=8, subtraction="analog")},
+        "offset": {"inputs": xb.InputConfig(negative="offset")},
+    }
+    counts = {}
+    for name, options in settings.items():
+        layer = xb.convert_to_analog(
+            nn.Linear(8, 2), xb.CrossbarConfig(mapping=MappingConfig(rows=4, cols=8), **options)
+        )
+        xb.program_analog_weights(layer)
+        counts[name] = _count(layer, x)
+    assert counts["units"].cycles == 2 * counts["plain"].cycles
+    assert counts["units"].rows == counts["plain"].rows
+    assert counts["units"].rows_needed == counts["plain"].rows_needed
+    assert counts["units"].cycles_needed < 2 * counts["plain"].cycles_needed
+    assert counts["subtracted"].conversions == counts["plain"].conversions / 2
+    assert counts["offset"].cycles_needed == counts["offset"].cycles
 
 
 def test_thresholds_save_rows_on_a_chip():

@@ -2,12 +2,12 @@ import time
 
 import pytest
 import torch
-from mime_networks import analog, images, labelled, network, seeded
 from safetensors.torch import save_file
 from torch import nn
 
 import crossbar as xb
 from calibration import adapt_batchnorm, mime
+from tests.calibration.mime.mime_networks import analog, images, labelled, network, seeded
 
 BATCHNORM = {"a": "parent", "b": "statistics", "c": "affine"}
 

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 import torch
-from mime_networks import analog, images, labelled, network
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from calibration import mime
 from crossbar.examples import digits_network, load_digits, train_digits
+from tests.calibration.mime.mime_networks import analog, images, labelled, network
 
 
 def attached(on_chip=False, **settings):

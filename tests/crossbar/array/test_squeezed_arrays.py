@@ -144,8 +144,8 @@ def test_cells_keep_their_draws_when_planes_are_squeezed_or_moved():
         layer = linear(xb.CrossbarConfig(device=device, mapping=mapping))
         xb.program_analog_weights(layer, generator=torch.Generator().manual_seed(3))
         array = layer.array
-        deviation = array.programmed - array.target
-        clamped = array.programmed == 0
+        deviation = array.cells.programmed - array.cells.target
+        clamped = array.cells.programmed == 0
         names = (
             (array.column_plane[:, None, :].long() * 40 + array.row_index[:, :, None]) * 12
             + array.column_index[:, None, :]

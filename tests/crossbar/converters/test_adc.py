@@ -1,5 +1,6 @@
 """The converter of a bit line."""
 
+import itertools
 from dataclasses import replace
 
 import pytest
@@ -87,7 +88,7 @@ def test_error_of_a_layer_falls_with_the_bits(encoding):
         float((output(layer, replace(ideal, adc=xb.ADC(bits=bits, range="column")), x) - exact).norm() / exact.norm())
         for bits in (4, 6, 8, 10, 16)
     ]
-    assert all(more < 0.7 * less for less, more in zip(errors, errors[1:], strict=False))
+    assert all(more < 0.7 * less for less, more in itertools.pairwise(errors))
     assert errors[-1] < 1e-3
 
 

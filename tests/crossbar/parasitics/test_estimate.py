@@ -1,9 +1,9 @@
 import pytest
 import torch
-from wire_arrays import random_array
 
 from crossbar.parasitics import ir_drop_estimate, transfer_matrix
 from devices import Wires
+from tests.crossbar.parasitics.wire_arrays import random_array
 
 # Relative rms error of the currents: the docstring's table.
 STATED = {(32, 1.0): 1.9e-6, (64, 10.0): 1.8e-3, (128, 1.0): 2.0e-4, (128, 10.0): 1.1e-2}

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from wire_arrays import random_array
 
 from crossbar.parasitics import plot_ir_drop, solve_crossbar
 from devices import Wires
+from tests.crossbar.parasitics.wire_arrays import random_array
 
 
 def test_panels_show_the_voltages():

@@ -1,9 +1,9 @@
 import pytest
 import torch
-from wire_arrays import random_array
 
 from crossbar.parasitics import attenuation, output_noise_variance, transfer_matrix
 from devices import Wires
+from tests.crossbar.parasitics.wire_arrays import random_array
 
 DRAWS = 2000
 

@@ -1,11 +1,11 @@
 import pytest
 import torch
-from wire_arrays import random_array
-from wire_referee import LINEAR_CASES, SINH_CASES, load, relative_error
 
 from crossbar.parasitics import solve_crossbar, transfer_matrix
 from devices import Wires
 from devices.current_voltage import Ohmic, OwnFunction, Sinh
+from tests.crossbar.parasitics.wire_arrays import random_array
+from tests.crossbar.parasitics.wire_referee import LINEAR_CASES, SINH_CASES, load, relative_error
 
 WIRES = Wires(row=12.0, column=7.0, driver=300.0, sense=150.0)
 TIGHT = {"tolerance": 1e-13}

@@ -5,11 +5,11 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from wire_arrays import badcrossbar_currents, random_array
-from wire_referee import LINEAR_CASES, load, relative_error
 
 from crossbar.parasitics import transfer_matrix
 from devices import Wires
+from tests.crossbar.parasitics.wire_arrays import badcrossbar_currents, random_array
+from tests.crossbar.parasitics.wire_referee import LINEAR_CASES, load, relative_error
 
 TOLERANCES = {torch.float64: 1e-10, torch.float32: 5e-6}
 SHAPES = ((1, 1), (1, 6), (6, 1), (9, 5), (27, 16), (33, 65))

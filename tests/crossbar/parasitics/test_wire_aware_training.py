@@ -1,8 +1,8 @@
 import torch
-from wire_arrays import random_array
 
 from crossbar.parasitics import transfer_matrix
 from devices import Wires
+from tests.crossbar.parasitics.wire_arrays import random_array
 
 LOWEST, HIGHEST = 1e-6, 1e-4
 

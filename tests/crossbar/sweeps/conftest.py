@@ -1,7 +1,7 @@
 import pytest
-import sweep_points
 
 from crossbar.sweeps import Sweep
+from tests.crossbar.sweeps import sweep_points
 
 
 @pytest.fixture

@@ -4,9 +4,8 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import sweep_points
-
 from crossbar.sweeps import Sweep, process_pool
+from tests.crossbar.sweeps import sweep_points
 
 SWEEP = Sweep(
     axes={"sigma": [0.0, 0.1, 0.2, 0.3], "bits": [4, 6, 8, 10, 12]}, outputs=sweep_points.OUTPUTS, trials=2, seed=7

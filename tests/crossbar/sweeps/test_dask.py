@@ -8,9 +8,9 @@ from functools import partial
 
 import numpy as np
 import pytest
-import sweep_points
 
 from crossbar.sweeps import Sweep
+from tests.crossbar.sweeps import sweep_points
 
 distributed = pytest.importorskip("distributed", reason="dask is not installed")
 

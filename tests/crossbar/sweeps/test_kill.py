@@ -9,12 +9,11 @@ import time
 from functools import partial
 from pathlib import Path
 
-import killed_study
 import numpy as np
 import pytest
-import sweep_points
 
 from crossbar.sweeps import Sweep, SweepError, load_sweep, process_pool
+from tests.crossbar.sweeps import killed_study, sweep_points
 
 HERE = Path(__file__).parent
 

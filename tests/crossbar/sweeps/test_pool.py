@@ -5,9 +5,9 @@ import types
 from functools import partial
 
 import pytest
-import sweep_points
 
 from crossbar.sweeps import SweepError, process_pool
+from tests.crossbar.sweeps import sweep_points
 
 
 @pytest.fixture(scope="module")

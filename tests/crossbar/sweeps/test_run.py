@@ -6,12 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
-import sweep_points
 import torch
 import xarray as xr
-from test_fields import Config
 
 from crossbar.sweeps import Sweep, SweepError, export_netcdf, load_sweep, sweep_failures
+from tests.crossbar.sweeps import sweep_points
+from tests.crossbar.sweeps.test_fields import Config
 
 
 def test_result_has_dimensions_coordinates_units_and_origin(sweep, tmp_path):

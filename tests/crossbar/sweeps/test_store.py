@@ -5,10 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
 import pytest
-import sweep_points
 import xarray as xr
 
 from crossbar.sweeps import StorageError, Sweep, SweepError, load_sweep, sweep_failures
+from tests.crossbar.sweeps import sweep_points
 
 
 def calls(folder):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sweep_points import OUTPUTS
 
 from crossbar.sweeps import Sweep
 from crossbar.sweeps.seeds import trial_seeds
+from tests.crossbar.sweeps.sweep_points import OUTPUTS
 
 NAMES = st.from_regex(r"[a-z][a-z0-9_.]{0,8}", fullmatch=True).filter(lambda name: name not in ("trial", "jobs"))
 VALUES = st.one_of(

@@ -1,0 +1,86 @@
+"""One process of a group: calibrates with its share of the batches and saves what came out."""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+import crossbar as xb
+import devices
+from calibration import (
+    adapt_batchnorm,
+    calibrate_adc_ranges,
+    calibrate_input_ranges,
+    finetune_batchnorm,
+    fit_output_affine,
+)
+
+
+def network() -> nn.Sequential:
+    """Return a small network with seeded weights."""
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)).eval()
+
+
+def calibrate(batches: list, *, wrap: bool) -> dict[str, torch.Tensor]:
+    """Run the calibrations that reduce over processes and return the state after each."""
+    digital = network()
+    config = xb.CrossbarConfig(
+        device=devices.RRAM,
+        mapping=xb.MappingConfig(cell_bits=4),
+        inputs=xb.InputConfig(range="static"),
+        adc=xb.ADC(bits=8, range="calibrated"),
+    )
+    analog = xb.convert_to_analog(digital, config)
+    xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
+    model = DistributedDataParallel(analog) if wrap else analog
+    found = {}
+    calibrate_input_ranges(model, batches)
+    found["input_range"] = torch.cat([layer.array.input_range for layer in xb.analog_layers(analog)])
+    # All vectors are kept, so the fit does not depend on a draw; the first layer's inputs not on an earlier fit.
+    calibrate_adc_ranges(model, batches, vectors=10_000)
+    found["adc"] = xb.analog_layers(analog)[0].array.calibrated_steps.clone()
+    fit_output_affine(model, digital, batches)
+    found["affine"] = xb.analog_layers(analog)[0].array.output_scale.clone()
+    adapt_batchnorm(model, batches)
+    found["exact"] = torch.cat([analog[1].running_mean, analog[1].running_var])
+    adapt_batchnorm(model, batches, momentum=0.1)
+    found["moving"] = torch.cat([analog[1].running_mean, analog[1].running_var])
+    history = finetune_batchnorm(model, batches, epochs=1)
+    found["loss"] = torch.tensor(history.loss.values)
+    found["tuned"] = torch.cat([analog[1].weight, analog[1].bias, analog[1].running_mean]).detach()
+    return found
+
+
+def data(*, processes: int, rank: int) -> list:
+    """Return this process's batches of the common data."""
+    generator = torch.Generator().manual_seed(1)
+    x = torch.randn(96, 6, generator=generator)
+    y = torch.randint(3, (96,), generator=generator)
+    batches = list(zip(x.split(24), y.split(24), strict=True))
+    return batches[rank::processes]
+
+
+@contextmanager
+def joined(folder: object, *, processes: int, rank: int) -> Iterator[None]:
+    """Be a member of a process group that meets in `folder`."""
+    distributed.init_process_group("gloo", init_method=f"file://{folder}/group", world_size=processes, rank=rank)
+    try:
+        yield
+    finally:
+        distributed.destroy_process_group()
+
+
+def main() -> None:
+    """Join the group named on the command line: folder, number of processes, rank."""
+    folder, processes, rank = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+    torch.set_num_threads(1)
+    with joined(folder, processes=processes, rank=rank):
+        torch.save(calibrate(data(processes=processes, rank=rank), wrap=True), f"{folder}/{rank}.pt")
+
+
+if __name__ == "__main__":
+    main()

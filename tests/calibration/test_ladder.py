@@ -1,0 +1,106 @@
+import dataclasses
+
+import pytest
+import torch
+from torch import nn
+
+import crossbar as xb
+import devices
+from calibration import LADDER, REMEDIES, plot_ladder, recovery_ladder
+from tests.calibration.conftest import PAPER_WIRES
+from tests.calibration.model_states import moved, snapshot
+
+CONFIG = xb.CrossbarConfig(
+    device=dataclasses.replace(devices.RRAM, drift=devices.PowerLawDrift(nu=0.1, nu_spread=0.02)),
+    wires=PAPER_WIRES,
+    mapping=xb.MappingConfig(cell_bits=4),
+)
+
+
+@pytest.fixture(scope="module")
+def ladder(digits):
+    return recovery_ladder(
+        digits.model,
+        CONFIG,
+        digits.batches(128)[:6],
+        list(digits.test.batches(270)),
+        chips=2,
+        overrides={"10": None},
+        t=1e4,
+    )
+
+
+def test_every_remedy_is_measured_on_every_chip(ladder):
+    assert ladder.accuracy.shape == (len(LADDER), 2)
+    assert {"seconds", "batches", "parameters", "accuracy_digital"} <= set(ladder)
+    assert ladder.remedy.values[0] == "none"
+    assert all("units" in ladder[name].attrs for name in ladder)
+    assert xb.config_from_json(ladder.attrs["config"]) == CONFIG
+
+
+def test_remedies_win_accuracy_back(ladder):
+    mean, digital = ladder.accuracy.mean("chip"), float(ladder.accuracy_digital)
+    assert float(mean.sel(remedy="none")) < 0.5
+    for name in ("exact statistics", "output affine", "exact statistics, then batch-norm fine-tuning"):
+        assert float(mean.sel(remedy=name)) > digital - 0.05
+
+
+def test_costs_are_what_the_remedies_move(ladder):
+    cost = {name: ladder.parameters.sel(remedy=name).values.tolist() for name in ladder.remedy.values}
+    channels = 16 + 32 + 32
+    assert cost["none"] == [0, 0]
+    assert cost["drift"] == [3, 3]
+    assert cost["drift per column"] == [channels] * 2
+    assert cost["exact statistics"] == [2 * channels] * 2
+    assert cost["output affine"] == [2 * channels] * 2
+    rank = 4 * (9 * (1 + 16 + 32) + channels)
+    assert cost["low rank"] == [rank] * 2
+    assert all(0.9 * 4 * channels <= n <= 4 * channels for n in cost["batch-norm fine-tuning"])
+    batches = {name: int(ladder.batches.sel(remedy=name)[0]) for name in ladder.remedy.values}
+    one_pass = 6
+    assert batches["drift"] == 0
+    assert batches["exact statistics"] == batches["output affine"] == one_pass
+    assert batches["batch-norm fine-tuning"] == 5 * one_pass
+
+
+def test_the_model_is_left_alone_and_seeds_give_the_same_chips(digits):
+    before = snapshot(digits.model)
+    arguments = (digits.model, CONFIG, digits.batches(256), list(digits.test.batches(270)))
+    settings = {"ladder": [(), ("drift",)], "overrides": {"10": None}}
+    first = recovery_ladder(*arguments, chips=2, seed=3, **settings)
+    second = recovery_ladder(*arguments, chips=1, seed=4, **settings)
+    assert torch.equal(torch.tensor(first.accuracy[:, 1].values), torch.tensor(second.accuracy[:, 0].values))
+    assert not moved(digits.model, before)
+
+
+def test_without_batchnorm_the_rungs_that_need_none_are_left(digits):
+    model = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
+    found = recovery_ladder(
+        model,
+        xb.CrossbarConfig(),
+        digits.batches(256)[:1],
+        list(digits.test.batches(270)),
+        chips=1,
+        metric=lambda network, batches: 0.5,
+    )
+    expected = [rung for rung in LADDER if not any(REMEDIES[name].needs_batchnorm for name in rung)]
+    assert found.sizes["remedy"] == len(expected)
+    assert (found.accuracy == 0.5).all()
+    with pytest.raises(ValueError, match="leaves no remedy"):
+        recovery_ladder(model, xb.CrossbarConfig(), [], [], ladder=[("exact statistics",)])
+
+
+def test_bad_input(digits):
+    with pytest.raises(ValueError, match=r"unknown remedies \['prayer'\]"):
+        recovery_ladder(digits.model, CONFIG, [], [], ladder=[("prayer",)])
+    with pytest.raises(ValueError, match="`chips` must be >= 1"):
+        recovery_ladder(digits.model, CONFIG, [], [], chips=0)
+
+
+def test_the_figure_shows_every_remedy(ladder, tmp_path):
+    pytest.importorskip("matplotlib")
+    figure = plot_ladder(ladder)
+    labels = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert labels == ladder.remedy.values.tolist()
+    figure.savefig(tmp_path / "ladder.png")
+    assert (tmp_path / "ladder.png").stat().st_size > 10_000
