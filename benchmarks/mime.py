@@ -130,6 +130,7 @@ def trained_tasks(options, results, parent, features, data):
             settings = METHODS[method]
             bank = banks["channel" if method == "channel" else "neuron"]
             stem = f"{options.parent}-{child}-{method}".replace(" ", "-")
+            bank.switch("parent")  # every child starts from the parent, not from the child before
             torch.manual_seed(options.seed)
             task, _ = mime.train_task(
                 bank.model,

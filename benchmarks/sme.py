@@ -1,6 +1,7 @@
 """Accuracy and crossbars of SME's mapping next to named baselines, on trained CIFAR-10 networks.
 
 Usage: python -m benchmarks.sme DATA [--networks resnet20 separable vgg16] [--images 1000] [--size 64] [--no-device]
+       [--only WORD ...]
 
 DATA holds cifar10.npz and the trained weights; the separable network is trained here and kept in OUT. All convolutions
 lie on crossbars of one-bit cells (ISAAC's of two bits), the classifier is digital; inputs are 8 bits, bit by bit.
@@ -51,6 +52,8 @@ class Study:
     test: Split
     device: bool
     dense: xb.MappingConfig
+    only: tuple[str, ...]
+    trials: str
 
     def config(self, mapping: xb.MappingConfig, *, rram: bool = False) -> xb.CrossbarConfig:
         physics = {"device": xb.devices.RRAM, "wires": WIRES} if rram else {}
@@ -71,7 +74,9 @@ class Study:
         planes: dict[str, int] | None = None,
         model: nn.Module | None = None,
     ) -> None:
-        """Map, measure and print one line."""
+        """Map, measure and print one line, if it is wanted."""
+        if self.only and not any(word in label for word in self.only):
+            return
         planes = planes or {}
         analog = self.convert(mapping, planes, model=model)
         start = time.perf_counter()
@@ -105,7 +110,7 @@ class Study:
         """Find the planes that each layer can lose, and print them."""
         start = time.perf_counter()
         batches = list(self.validation.batches(250))
-        result = search_squeeze(self.convert(mapping, {}), batches, budget=0.003)
+        result = search_squeeze(self.convert(mapping, {}), batches, budget=0.003, path=f"{self.trials}_{name}.json")
         print(
             f"  searched {name}: planes {list(result.planes.values())}, {100 * result.reference:.1f} -> "
             f"{100 * result.accuracy:.1f} on validation, {result.trials} trials, {time.perf_counter() - start:.0f} s",
@@ -134,18 +139,32 @@ def run(study: Study) -> None:
             study.row(
                 f"plain {planes} planes, {scale} scale", replace(study.dense, weight_bits=planes + 1, quantizer=plain)
             )
+    if not study.only or "plain fine-tuned" in study.only:
+        plain_3 = replace(study.dense, weight_bits=4, quantizer=UniformQuantizer(bits=4, scale="least_squares"))
+        study.row("plain fine-tuned, 3 planes, least_squares scale", plain_3, model=study.finetuned(plain_3, {}))
     two = {"encoding": "twos_complement"}
     study.row("two's complement 8 planes + sign", replace(uniform, **two))
     study.row("two's complement, columns merged", replace(uniform, **two, merge_columns=True))
-    for name, mapping in (("SME (8, 3)", sme), ("uniform 8", uniform)):
+    families = {
+        "SME (8, 3)": sme,
+        "uniform 8": uniform,
+        "uniform 8 in 2-bit cells": replace(uniform, cell_bits=2),
+        "uniform 8 in two's complement": replace(uniform, **two, merge_columns=True),
+    }
+    for name, mapping in families.items():
+        if study.only and not any(word in f"{name}, squeezed and sorted" for word in study.only):
+            continue
         study.row(f"{name}, not squeezed, empty arrays released", replace(mapping, release_empty=True))
         study.row(f"{name}, sorted and released", replace(mapping, row_order="sorted", release_empty=True))
         found = study.search(name, mapping)
         study.row(f"{name}, squeezed", mapping, found)
         study.row(f"{name}, squeezed and sorted", replace(mapping, row_order="sorted"), found)
+        if mapping.cell_bits > 1 or mapping.merge_columns:
+            continue
         more = {layer: min(count + 1, 6) for layer, count in found.items()}
         study.row(f"{name}, one plane more", mapping, more)
-        study.row(f"{name}, one plane more, fine-tuned", mapping, more, study.finetuned(mapping, more))
+        if not study.only or "fine-tuned" in study.only:
+            study.row(f"{name}, one plane more, fine-tuned", mapping, more, study.finetuned(mapping, more))
 
 
 def separable(folder: Path, out: Path) -> nn.Module:
@@ -172,6 +191,7 @@ def main() -> None:
     parser.add_argument("--training-images", type=int, default=4000)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--no-device", action="store_true")
+    parser.add_argument("--only", nargs="+", default=[], help="words of which a printed mapping has one in its name")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--threads", type=int, default=1)
     arguments = parser.parse_args()
@@ -197,6 +217,8 @@ def main() -> None:
                 test=test.first(arguments.images),
                 device=not arguments.no_device,
                 dense=dense,
+                only=tuple(arguments.only),
+                trials=str(arguments.out / f"squeeze_{name}_{size}_{arguments.images}"),
             )
         )
 

@@ -75,6 +75,7 @@ def calibrate_adc_ranges(
     before = {layer: layer.array.calibrated_steps for layer in layers}
 
     def fit(layer: AbstractAnalogLayer) -> None:
+        """Set the ranges from what has been kept so far."""
         codes = sample_of(gathered(torch.cat(kept[layer])), vectors)
         steps = _fit_steps(layer.array, codes, method, granularity, quantile)
         _set_steps(layer.array, steps)
@@ -108,6 +109,7 @@ def _watch(
     """Return an observer that keeps input vectors, and fits a first range before the first read."""
 
     def watch(x: Tensor) -> None:
+        """Keep a batch."""
         kept.append(sample_of(recorded_codes(layer, x), vectors))
         if len(kept) == 1:
             fit(layer)

@@ -73,52 +73,52 @@ def finetune(
         are on the chip.
     epochs
         Passes over `batches`.
-    optimizer, schedule
-        Make the optimiser of the chosen parameters, and its schedule, stepped after each epoch.
-    loss
-        Of (output, target).
+    optimizer, schedule, loss
+        Make the optimiser of the chosen parameters, and its schedule by epochs; loss of (output, target).
     statistics
-        Running statistics of batch norms: stay and are used (frozen), move as in training (moving), or move and are
-        then replaced by exact ones over `batches` (exact).
-    validation
-        Labelled batches whose loss, in eval mode, early stopping watches. Default: the training loss.
-    patience
-        Stop after so many epochs without a lower loss and go back to the best one. Default: never.
+        Of batch norms: stay and are used (frozen), move as in training (moving), or move and become exact in the end.
+    validation, patience
+        Stop after `patience` epochs without a lower loss (default: never), over these labelled batches (default: the
+        training loss), and go back to the best one.
     progress
-        Show a progress bar (needs tqdm).
+        Show progress bars (needs tqdm).
 
     Returns
     -------
     xr.Dataset
-        `loss`, `learning_rate`, `seconds` and, where asked for, `validation_loss`, over `epoch`.
+        `loss`, `learning_rate`, `seconds` and perhaps `validation_loss`, over `epoch`.
 
     Raises
     ------
     ValueError
-        If a name matches no parameter or an analog weight, or `batches` is empty.
+        If a name matches nothing or an analog weight, or `batches` is empty.
     FloatingPointError
         If the loss is not finite; the model is left as it was.
     """
-    check_integer("epochs", epochs, at_least=1)
-    check_choice("statistics", statistics, ("frozen", "moving", "exact"))
+    _check(epochs, statistics)
     model = unwrapped(model)
     chosen = chosen_parameters(model, parameters)
     stop = EarlyStop(model, chosen, patience=patience)
     rows: list[dict[str, float]] = []
     with training_modes_kept(model), _only_gradients_of(model, chosen), stop.restoring_on_error():
-        steps = optimizer(list(chosen))
-        plan = schedule(steps)
+        plan = schedule(steps := optimizer(list(chosen)))
         for epoch in range(epochs):
-            label = f"fine-tuning, epoch {epoch + 1}/{epochs}"
-            seen = with_progress(batches, progress=progress, description=label)
-            rows.append(_epoch(model, seen, chosen, steps, loss, statistics, validation))
-            if stop.after(rows[-1].get("validation_loss", rows[-1]["loss"])):
+            title = f"fine-tuning, epoch {epoch + 1}/{epochs}"
+            seen = with_progress(batches, progress=progress, description=title)
+            rows.append(row := _epoch(model, seen, chosen, steps, loss, statistics, validation))
+            if stop.after(row.get("validation_loss", row["loss"])):
                 break
             plan.step()
         stop.finish()
     if statistics == "exact":
         adapt_batchnorm(model, batches, progress=progress)
     return _history(rows)
+
+
+def _check(epochs: int, statistics: str) -> None:
+    """Refuse settings that cannot be."""
+    check_integer("epochs", epochs, at_least=1)
+    check_choice("statistics", statistics, ("frozen", "moving", "exact"))
 
 
 def chosen_parameters(model: nn.Module, names: Collection[str]) -> list[nn.Parameter]:

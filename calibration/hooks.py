@@ -17,6 +17,7 @@ def observing_inputs(observers: Mapping[Any, Observer]) -> Iterator[None]:
     """Show every input of some modules (the keys) to their observers, before the module sees it."""
 
     def watch(module: nn.Module, arguments: tuple[Tensor, ...]) -> None:
+        """Show one input."""
         observers[module](arguments[0].detach())
 
     handles = [module.register_forward_pre_hook(watch) for module in observers]

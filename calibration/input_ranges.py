@@ -91,6 +91,7 @@ def _watch(layer: AbstractAnalogLayer, seen: _Seen, method: Method, quantile: fl
     """Return an observer that keeps what `method` needs of a batch, and lets the layer read it with its own range."""
 
     def watch(x: Tensor) -> None:
+        """Keep a batch."""
         layer.array.input_range = torch.stack([x.amin().clamp(max=0), x.amax().clamp(min=0)])
         magnitude = x.abs().flatten()
         if method == "quantile":

@@ -46,11 +46,14 @@ def plot_ladder(results: xr.Dataset) -> "Figure":
             fontsize=7,
             color="0.3",
         )
-    panel.axvline(100 * float(results.accuracy_digital), color=_VERMILION, linewidth=1, linestyle=":", label="digital")
+    digital = 100 * float(results.accuracy_digital)
+    panel.axvline(digital, color=_VERMILION, linewidth=1, linestyle=":")
+    panel.annotate(
+        "digital", (digital, 1.01), xycoords=("data", "axes fraction"), ha="center", fontsize=7, color=_VERMILION
+    )
     panel.set_yticks(places, names, fontsize=8)
     panel.set_xlim(0, 100)
     panel.set_xlabel(f"accuracy [%], {results.sizes['chip']} chips")
-    panel.legend(fontsize=7, frameon=False, loc="upper left", bbox_to_anchor=(0, 1.12))
     return figure
 
 

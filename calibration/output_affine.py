@@ -128,13 +128,16 @@ def _watching(fits: dict[str, _Fit], digital: dict[str, nn.Module]) -> Iterator[
     by_module = {fit.layer: fit for fit in fits.values()} | {digital[name]: fit for name, fit in fits.items()}
 
     def remember(module: nn.Module, arguments: Any, output: Tensor) -> None:
+        """Keep a digital output."""
         by_module[module].expect(output)
 
     def uncorrect(module: nn.Module, arguments: Any) -> None:
+        """Read without the correction of earlier batches."""
         array = by_module[module].array
         array.output_scale = array.output_offset = None
 
     def correct(module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
+        """Renew the fit and hand on corrected outputs."""
         return by_module[module].add(output)
 
     handles = []

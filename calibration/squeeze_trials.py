@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
@@ -15,13 +15,22 @@ from crossbar.conversion import named_analog_layers
 from crossbar.serialization import config_to_json
 
 
+class Score(NamedTuple):
+    """How well a model answers."""
+
+    accuracy: float
+    """Share of correct answers."""
+    confidence: float
+    """Mean probability (softmax) of the right answer, which moves less by chance."""
+
+
 class SqueezeTrials:
-    """Accuracies by squeezed planes; written whole after every trial, so that a search can be interrupted anywhere.
+    """Scores by squeezed planes; written whole after every trial, so that a search can be interrupted anywhere.
 
     Parameters
     ----------
     model, batches, seed
-        What the accuracies belong to.
+        What the scores belong to.
     path
         JSON file; None keeps them in memory.
 
@@ -34,28 +43,28 @@ class SqueezeTrials:
     def __init__(self, model: nn.Module, batches: Iterable[Any], *, seed: int, path: str | Path | None) -> None:
         """Open the memory, with what its file holds already."""
         self._path = None if path is None else Path(path)
-        self._found: dict[str, float] = {}
+        self._found: dict[str, Score] = {}
         if self._path is None:
             return
         self._identity = _identity(model, batches, seed)
         if self._path.exists():
             self._found = self._read(self._path)
 
-    def get(self, planes: dict[str, int]) -> float | None:
-        """Return a stored accuracy, or None."""
+    def get(self, planes: dict[str, int]) -> Score | None:
+        """Return a stored score, or None."""
         return self._found.get(_key(planes))
 
-    def put(self, planes: dict[str, int], accuracy: float) -> float:
-        """Store an accuracy and return it."""
-        self._found[_key(planes)] = accuracy
+    def put(self, planes: dict[str, int], score: Score) -> Score:
+        """Store a score and return it."""
+        self._found[_key(planes)] = score
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             scratch = self._path.with_name(self._path.name + ".part")
             scratch.write_text(json.dumps({"search": self._identity, "trials": self._found}, indent=1))
             os.replace(scratch, self._path)
-        return accuracy
+        return score
 
-    def _read(self, path: Path) -> dict[str, float]:
+    def _read(self, path: Path) -> dict[str, Score]:
         try:
             stored = json.loads(path.read_text())
             identity, trials = stored["search"], stored["trials"]
@@ -66,7 +75,7 @@ class SqueezeTrials:
                 f"`path` {path} keeps the trials of a search with another model, other batches or another seed. Name "
                 "another file, or delete it."
             )
-        return {str(key): float(accuracy) for key, accuracy in trials.items()}
+        return {str(key): Score(*map(float, score)) for key, score in trials.items()}
 
 
 def _key(planes: dict[str, int]) -> str:
@@ -74,7 +83,7 @@ def _key(planes: dict[str, int]) -> str:
 
 
 def _identity(model: nn.Module, batches: Iterable[Any], seed: int) -> str:
-    """Return a digest of everything that an accuracy depends on, except the squeezed planes."""
+    """Return a digest of everything that a score depends on, except the squeezed planes."""
     digest = hashlib.sha256(str(seed).encode())
     chips = []
     for name, layer in named_analog_layers(model):

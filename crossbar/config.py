@@ -5,7 +5,7 @@ from typing import Literal
 
 import devices
 from crossbar.converters import ADC, InputConfig
-from devices import Device, Wires
+from devices import Device, Wires, check_read_voltage
 from devices.validation import check_choice, check_integer
 from mapping import MappingConfig
 
@@ -61,6 +61,7 @@ class CrossbarConfig:
                 f"mapping.squeezed_planes={self.mapping.squeezed_planes}, inputs.pulse_bits={self.inputs.pulse_bits}. "
                 "Use plan='tiled' or 'auto', or inputs.dac_bits=1."
             )
+        check_read_voltage(self.device, self.inputs.read_voltage)
         if self.adc is not None and self.inputs.bits is None:
             raise ValueError("`adc` needs input codes. Got inputs.bits=None. Give the inputs a number of bits.")
 

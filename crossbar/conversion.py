@@ -8,9 +8,16 @@ from collections.abc import Iterator, Mapping
 from torch import nn
 
 from crossbar.config import CrossbarConfig
-from crossbar.layers import ANALOG_LAYERS, AbstractAnalogLayer
+from crossbar.layers import (
+    ANALOG_LAYERS,
+    COMPOSITE_LAYERS,
+    AbstractAnalogLayer,
+    AnalogMultiheadAttention,
+    AnalogRecurrent,
+)
 
 Overrides = Mapping[str, CrossbarConfig | None]
+_REPLACED = (AbstractAnalogLayer, AnalogRecurrent, AnalogMultiheadAttention)
 
 
 class DigitalLayerWarning(UserWarning):
@@ -59,7 +66,7 @@ def convert_to_analog(
     left: set[str] = set()
     root = _convert(model, "", config, overrides, converted, left)
     if not any(isinstance(module, AbstractAnalogLayer) for module in root.modules()):
-        kinds = ", ".join(f"nn.{cls.__name__}" for cls in ANALOG_LAYERS)
+        kinds = ", ".join(f"nn.{cls.__name__}" for cls in (*ANALOG_LAYERS, *COMPOSITE_LAYERS))
         raise ValueError(f"`model` has no layer left to convert. Layers that can be are {kinds} and their subclasses.")
     for kind in sorted(left):
         warnings.warn(
@@ -74,13 +81,13 @@ def convert_to_analog(
 def convert_to_digital(model: nn.Module, *, inplace: bool = False) -> nn.Module:
     """Replace every analog layer by the digital one with its ideal weights."""
     model = model if inplace else copy.deepcopy(model)
-    if isinstance(model, AbstractAnalogLayer):
-        return model.to_digital()
+    if isinstance(model, _REPLACED):
+        return model.to_digital().train(model.training)
     digital: dict[int, nn.Module] = {}
     for parent in list(model.modules()):
         for name, child in list(parent._modules.items()):
-            if isinstance(child, AbstractAnalogLayer):
-                setattr(parent, name, digital.setdefault(id(child), child.to_digital()))
+            if isinstance(child, _REPLACED):
+                setattr(parent, name, digital.setdefault(id(child), child.to_digital().train(child.training)))
     return model
 
 
@@ -131,15 +138,19 @@ def _convert(
                 continue
             qualified = f"{name}.{child_name}" if name else child_name
             setattr(module, child_name, _convert(child, qualified, chosen, overrides, converted, left))
-        if _has_weight_matrix(module) and not isinstance(module, AbstractAnalogLayer):
+        if _has_weight_matrix(module) and not isinstance(module, _REPLACED):
             left.add(type(module).__name__)
+        if isinstance(module, nn.TransformerEncoderLayer):
+            # Its fused path would read the ideal weights of layers that are analog now.
+            module.activation_relu_or_gelu = 0
     converted[id(module)] = result
     return result
 
 
-def _analog_class(module: nn.Module) -> type[AbstractAnalogLayer] | None:
+def _analog_class(module: nn.Module) -> type[AbstractAnalogLayer | AnalogRecurrent | AnalogMultiheadAttention] | None:
     """Return the analog class of a layer or of the layer it is a subclass of."""
-    return next((ANALOG_LAYERS[cls] for cls in type(module).__mro__ if cls in ANALOG_LAYERS), None)
+    table = {**ANALOG_LAYERS, **COMPOSITE_LAYERS}
+    return next((table[cls] for cls in type(module).__mro__ if cls in table), None)
 
 
 def _has_weight_matrix(module: nn.Module) -> bool:

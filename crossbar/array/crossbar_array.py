@@ -1,9 +1,9 @@
 """The programmed arrays of one layer, as a module whose whole state is buffers."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import fields
-from typing import Any
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
@@ -19,6 +19,7 @@ from crossbar.array.programming import (
     target_conductance,
     transfer_variance,
 )
+from crossbar.array.read_operator import describe_read, read_in_graph
 from crossbar.array.read_tables import BlockRun, ReadTables, find_runs
 from crossbar.array.tiled_read import ReadSettings, read_tiles
 from crossbar.array.training import code_spread
@@ -64,6 +65,7 @@ class CrossbarArray(nn.Module):
     levels: Tensor
     steps: Tensor | None
     digital_weight: Tensor | None
+    offset_weight: Tensor | None
     input_range: Tensor | None
     calibrated_steps: Tensor | None
     drift_scale: Tensor | None
@@ -78,9 +80,10 @@ class CrossbarArray(nn.Module):
         self._shape: dict[str, Any] = {}
         self.read_runs: tuple[BlockRun, ...] = ()
         self.read_settings: ReadSettings | None = None
+        self._read_description = ""
         for name in (*_PLACEMENT, *_CELLS, *_READ, *_CALIBRATED):
             self.register_buffer(name, None)
-        for name in ("steps", "digital_weight", *(f"read_{name}" for name in _TABLES)):
+        for name in ("steps", "digital_weight", "offset_weight", *(f"read_{name}" for name in _TABLES)):
             self.register_buffer(name, None, persistent=False)
         if config.inputs.maximum is not None:
             self.input_range = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
@@ -160,7 +163,8 @@ class CrossbarArray(nn.Module):
         """Compute what reads at time `t` need: transfer matrices, and one effective weight of all of them."""
         placement, device = self.placement, self.config.device
         conductance = conductance_at(device, self.cells, t).masked_fill(~placement.used, 0)
-        self.transfer = read_transfer(placement, self.config, conductance)
+        with torch.autocast(conductance.device.type, enabled=False):
+            self.transfer = read_transfer(placement, self.config, conductance)
         self.time = torch.tensor(t, dtype=torch.float64, device=conductance.device)
         self.prepare()
 
@@ -175,10 +179,10 @@ class CrossbarArray(nn.Module):
         baseline = baseline_weight(placement, device)
         weight = effective_weight(placement, device, transfer, baseline)
         self.effective_weight = weight.t().contiguous()
-        self.offset_error = None
-        if self.config.inputs.offset_code:
-            error = weight.sum(0) - placement.to_weight().sum(0)
-            self.offset_error = error * self.config.inputs.offset_code
+        offset = self.config.inputs.offset_code
+        if offset:
+            self.offset_weight = offset * placement.to_weight().sum(0)
+            self.offset_error = offset * weight.sum(0) - self.offset_weight
         if self.plan.kind == "collapsed":
             collapsed = None if variance is None else effective_variance(placement, device, variance)
             self.effective_variance = None if collapsed is None else collapsed.t().contiguous()
@@ -206,6 +210,7 @@ class CrossbarArray(nn.Module):
             setattr(self, f"read_{name}", getattr(tables, name))
         self.read_runs = find_runs(block, tables.output, tables.row_index, tables.row_shift)
         self.read_settings = read_settings(placement, self.config, clips=may_clip(tables, self.config))
+        self._read_description = describe_read(self.read_runs, self.read_settings)
         self.digital_weight = None
         if baseline is not None or placement.digital_offset:
             digital = torch.full_like(self.effective_weight, float(placement.digital_offset))
@@ -231,13 +236,14 @@ class CrossbarArray(nn.Module):
         settings = self.read_settings
         if settings is None:
             raise RuntimeError("The tiled read is not prepared. Call `prepare()` on the array.")
-        outputs = read_tiles(codes.t(), self.read_tables, self.read_runs, settings).t()
+        if torch.compiler.is_compiling():
+            outputs = read_in_graph(codes.t(), self.read_tables, self._read_description).t()
+        else:
+            outputs = read_tiles(codes.t(), self.read_tables, self.read_runs, settings).t()
         if self.digital_weight is not None:
             outputs = outputs + _digital_part(codes + settings.input_offset, self.digital_weight, self.groups)
         outputs = outputs * self.scale
-        if not settings.input_offset:
-            return outputs
-        return outputs - settings.input_offset * self.read_placement.to_weight().sum(0)
+        return outputs if self.offset_weight is None else outputs - self.offset_weight
 
     @property
     def read_tables(self) -> ReadTables:
@@ -278,6 +284,17 @@ class CrossbarArray(nn.Module):
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
         if self.plan.kind == "tiled" and self.programmed is not None and not self.programmed.is_meta:
             self.prepare()
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
+        """Follow `.to()`, but keep conductances and what is read of them in float32 where a model goes to half."""
+        probe = fn(torch.zeros((), dtype=self.code_spread.dtype, device=self.code_spread.device))
+
+        def moved(tensor: Tensor) -> Tensor:
+            return tensor.to(probe.device)
+
+        half = probe.dtype in (torch.float16, torch.bfloat16)
+        super()._apply(moved if half else fn, recurse)  # type: ignore[no-untyped-call]
+        return self
 
     def extra_repr(self) -> str:
         """Describe the arrays in a model's printout."""

@@ -1,7 +1,7 @@
 """The demo study: accuracy over read noise, wire resistance and time, before and after batch-norm adaptation."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -14,6 +14,7 @@ from torch import nn
 
 import devices
 from calibration import adapt_batchnorm
+from crossbar.command_line.chip_draws import chips_differ
 from crossbar.config import CrossbarConfig
 from crossbar.conversion import convert_to_analog
 from crossbar.examples import (
@@ -89,24 +90,44 @@ def run_demo(config: DemoConfig, *, progress: bool = False) -> xr.Dataset:
     axes = _AXES[config.model]
     shape = (*(len(values) for values in axes), config.chips)
     before, after = np.zeros(shape), np.zeros(shape)
-    points = list(itertools.product(*(enumerate(values) for values in axes[:2]), range(config.chips)))
-    for (noise_index, noise), (wire_index, scale), chip in _bar(points, progress=progress):
-        analog = convert_to_analog(model, demo_crossbar(config, noise, scale), overrides={digital_layer: None})
-        program_analog_weights(analog, generator=torch.Generator().manual_seed(config.seed + chip))
+    for chip in _bar(_chips(config), progress=progress):
+        crossbar = demo_crossbar(config, axes.read_noise[chip.noise], axes.wire_scale[chip.wires])
+        analog = convert_to_analog(model, crossbar, overrides={digital_layer: None})
+        program_analog_weights(analog, generator=torch.Generator().manual_seed(config.seed + chip.first))
         statistics = {name: tensor.clone() for name, tensor in analog.state_dict().items() if "running_" in name}
         for time_index, t in enumerate(axes.time):
             analog.load_state_dict(statistics, strict=False)
             drift_analog_weights(analog, t)
-            index = (noise_index, wire_index, time_index, chip)
+            index = (chip.noise, chip.wires, time_index, slice(chip.first, chip.last))
             before[index] = accuracy(analog, test)
             adapt_batchnorm(analog, train.batches(250))
             after[index] = accuracy(analog, test)
     return _dataset(config, before, after, digital=accuracy(model, test), images=len(test.labels))
 
 
+class _Chip(NamedTuple):
+    """One chip to program: where it stands on the axes, and the chips `first` to `last` - 1 that are all like it."""
+
+    noise: int
+    wires: int
+    first: int
+    last: int
+
+
+def _chips(config: DemoConfig) -> list[_Chip]:
+    """Return the chips of the sweep; where nothing is random all chips are one, which is computed once."""
+    axes = _AXES[config.model]
+    chips: list[_Chip] = []
+    for (noise, ratio), (wires, scale) in itertools.product(enumerate(axes.read_noise), enumerate(axes.wire_scale)):
+        step = 1 if chips_differ(demo_crossbar(config, ratio, scale)) else config.chips
+        chips += [_Chip(noise, wires, first, first + step) for first in range(0, config.chips, step)]
+    return chips
+
+
 def demo_crossbar(config: DemoConfig, read_noise: float, wire_scale: float) -> CrossbarConfig:
     """Return the setting of arXiv 2305.18416 (64x64, 8-bit weights in 4-bit cells) with this noise and these wires."""
-    device = replace(DEVICES[config.device], read_noise=RelativeReadNoise(ratio=read_noise, draw="programming"))
+    noise = RelativeReadNoise(ratio=read_noise, draw="programming") if read_noise else None
+    device = replace(DEVICES[config.device], read_noise=noise)
     wires = Wires(**{name: value * wire_scale for name, value in asdict(PAPER_WIRES).items()})
     return CrossbarConfig(
         device=device, wires=wires, mapping=MappingConfig(weight_bits=8, cell_bits=4, rows=64, cols=64)
@@ -162,9 +183,9 @@ DEMO_NOISE = 0.1
 """Read noise sigma/mu of the table's rows and of the stored config."""
 
 
-def _bar(points: list[tuple], *, progress: bool) -> list[tuple]:
+def _bar(chips: list[_Chip], *, progress: bool) -> Iterable[_Chip]:
     if not progress:
-        return points
+        return chips
     from tqdm.auto import tqdm
 
-    return tqdm(points, desc="chips", unit="chip")
+    return tqdm(chips, desc="chips", unit="chip")

@@ -1,15 +1,25 @@
 """The demo's figure."""
 
-from pathlib import Path
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import xarray as xr
 
-# Okabe and Ito's colour-blind safe palette.
-_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
+from crossbar.plots.style import COLOURS, MARKERS
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+_PANEL_WIDTH, _HEIGHT = 2.15, 2.7
+_TEXT, _SMALL_TEXT = 8, 7
+_STYLES = {"accuracy_before": ("--", "w"), "accuracy_after": ("-", None)}
+"""Line style and marker face by result; None fills the marker with the line's colour."""
 
 
-def save_demo_figure(results: xr.Dataset, path: Path) -> None:
-    """Draw accuracy against read noise, a panel per time and a colour per wire resistance, and save it.
+def demo_figure(results: xr.Dataset) -> "Figure":
+    """Draw accuracy against read noise, a panel per time and a colour per wire resistance, mean and spread over chips.
 
     Raises
     ------
@@ -20,40 +30,63 @@ def save_demo_figure(results: xr.Dataset, path: Path) -> None:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError('The figure needs matplotlib: pip install "aimc-crossbar[demo]".') from error
-    times = results.time.values
-    figure = Figure(figsize=(2.4 * len(times) + 0.4, 2.7), layout="constrained")
+    times = results.time.values.tolist()
+    figure = Figure(figsize=(_PANEL_WIDTH * len(times) + 0.5, _HEIGHT), layout="constrained")
     panels = figure.subplots(1, len(times), sharey=True, squeeze=False)[0]
-    for panel, t in zip(panels, times, strict=True):
-        at_time = results.sel(time=t)
-        for colour, scale in zip(_COLOURS, results.wire_scale.values, strict=False):
-            for name, style in (("accuracy_before", "--"), ("accuracy_after", "-")):
-                values = 100 * at_time[name].sel(wire_scale=scale)
-                mean, spread = values.mean("chip"), values.std("chip")
-                panel.plot(results.read_noise, mean, style, color=colour, marker="o", markersize=2.5, linewidth=1.2)
-                panel.fill_between(
-                    results.read_noise, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0
-                )
-        panel.axhline(100 * float(results.accuracy_digital), color="0.4", linewidth=0.8, linestyle=":")
-        panel.set_title(f"t = {t:.0e} s", fontsize=9)
-        panel.set_xlabel(r"read noise $\sigma/\mu$", fontsize=9)
-        panel.tick_params(labelsize=8)
-        panel.set_ylim(0, 102)
-    panels[0].set_ylabel("accuracy [%]", fontsize=9)
-    figure.legend(handles=_legend(results), loc="outside lower center", ncols=6, fontsize=7, frameon=False)
-    figure.suptitle(results.attrs["title"], fontsize=9)
-    figure.savefig(path, dpi=200)
+    for letter, panel, t in zip("abcdefgh", panels, times, strict=False):
+        _draw(panel, results.sel(time=t))
+        panel.set_title(f"({letter}) {duration(t)} after programming", fontsize=_TEXT)
+    panels[0].set_ylabel("accuracy [%]", fontsize=_TEXT)
+    figure.legend(handles=_legend(results), loc="outside lower center", ncols=6, fontsize=_SMALL_TEXT, frameon=False)
+    figure.suptitle(results.attrs["title"], fontsize=_TEXT + 1)
+    return figure
 
 
-def _legend(results: xr.Dataset) -> list:
+def duration(t: float) -> str:
+    """Return `t` seconds in the largest unit that is not more than it."""
+    units: Sequence[tuple[float, str]] = ((86400.0, "days"), (3600.0, "h"), (60.0, "min"))
+    size, unit = next(((size, unit) for size, unit in units if t >= size), (1.0, "s"))
+    return f"{t / size:.2g} {unit}"
+
+
+def _draw(panel: "Axes", at_time: xr.Dataset) -> None:
+    panel.axhline(100 * float(at_time.accuracy_digital), color="0.4", linewidth=0.9, linestyle=":", zorder=1)
+    noise = at_time.read_noise.values
+    for colour, marker, scale in zip(COLOURS, MARKERS, at_time.wire_scale.values, strict=False):
+        for name, (style, face) in _STYLES.items():
+            values = 100 * at_time[name].sel(wire_scale=scale)
+            mean, spread = values.mean("chip").values, values.std("chip").values
+            panel.plot(
+                noise, mean, style, color=colour, marker=marker, markersize=3.5, linewidth=1.2,
+                markerfacecolor=face or colour, markeredgewidth=0.8, zorder=3,
+            )  # fmt: skip
+            panel.fill_between(noise, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0, zorder=2)
+    panel.set_xlabel(r"read noise $\sigma/\mu$", fontsize=_TEXT)
+    panel.set_xticks(noise)
+    panel.tick_params(labelsize=_SMALL_TEXT, width=0.6, length=3)
+    panel.set_ylim(0, 102)
+    panel.grid(axis="y", color="0.9", linewidth=0.5)
+    panel.set_axisbelow(True)
+    panel.spines[["top", "right"]].set_visible(False)
+
+
+def _legend(results: xr.Dataset) -> "list[Line2D]":
     from matplotlib.lines import Line2D
 
+    scales = results.wire_scale.values.tolist()
     wires = [
-        Line2D([], [], color=colour, label="ideal wires" if scale == 0 else f"wires x{scale:g}")
-        for colour, scale in zip(_COLOURS, results.wire_scale.values, strict=False)
+        Line2D([], [], color=colour, marker=marker, markersize=3.5, label=_wires(scale))
+        for colour, marker, scale in zip(COLOURS, MARKERS, scales, strict=False)
     ]
     return [
         *wires,
-        Line2D([], [], color="0.2", linestyle="--", label="before"),
-        Line2D([], [], color="0.2", label="after adaptation"),
-        Line2D([], [], color="0.4", linestyle=":", linewidth=0.8, label="digital"),
+        Line2D([], [], color="0.2", linestyle="--", marker="o", markersize=3.5, markerfacecolor="w", label="before"),
+        Line2D([], [], color="0.2", linestyle="-", marker="o", markersize=3.5, label="adapted"),
+        Line2D([], [], color="0.4", linestyle=":", linewidth=0.9, label="digital"),
     ]
+
+
+def _wires(scale: float) -> str:
+    if scale == 0:
+        return "ideal wires"
+    return "full wires" if scale == 1 else f"{scale:g} x wires"

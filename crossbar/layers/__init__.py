@@ -1,4 +1,4 @@
-"""Analog layers: one file each; `ANALOG_LAYERS` is the table that conversion looks them up in."""
+"""Analog layers: one file each, looked up by conversion in the two tables at the end."""
 
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -9,8 +9,35 @@ from crossbar.layers.base import AbstractAnalogLayer as AbstractAnalogLayer
 from crossbar.layers.conv1d import AnalogConv1d as AnalogConv1d
 from crossbar.layers.conv2d import AnalogConv2d as AnalogConv2d
 from crossbar.layers.conv3d import AnalogConv3d as AnalogConv3d
+from crossbar.layers.conv_transpose1d import AnalogConvTranspose1d as AnalogConvTranspose1d
+from crossbar.layers.conv_transpose2d import AnalogConvTranspose2d as AnalogConvTranspose2d
+from crossbar.layers.conv_transpose3d import AnalogConvTranspose3d as AnalogConvTranspose3d
 from crossbar.layers.linear import AnalogLinear as AnalogLinear
+from crossbar.layers.multihead_attention import AnalogMultiheadAttention as AnalogMultiheadAttention
+from crossbar.layers.recurrent import AnalogRecurrent as AnalogRecurrent
 
 ANALOG_LAYERS: Mapping[type[nn.Module], type[AbstractAnalogLayer]] = MappingProxyType(
-    {cls.digital_class: cls for cls in (AnalogLinear, AnalogConv1d, AnalogConv2d, AnalogConv3d)}
+    {
+        cls.digital_class: cls
+        for cls in (
+            AnalogLinear,
+            AnalogConv1d,
+            AnalogConv2d,
+            AnalogConv3d,
+            AnalogConvTranspose1d,
+            AnalogConvTranspose2d,
+            AnalogConvTranspose3d,
+        )
+    }
 )
+"""Layers with one weight matrix, by the `torch.nn` class that each replaces."""
+
+COMPOSITE_LAYERS: Mapping[type[nn.Module], type[AnalogRecurrent] | type[AnalogMultiheadAttention]] = MappingProxyType(
+    {
+        nn.RNN: AnalogRecurrent,
+        nn.GRU: AnalogRecurrent,
+        nn.LSTM: AnalogRecurrent,
+        nn.MultiheadAttention: AnalogMultiheadAttention,
+    }
+)
+"""Modules that are rebuilt around analog layers, by the `torch.nn` class that each replaces."""

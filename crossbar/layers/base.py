@@ -74,15 +74,20 @@ class AbstractAnalogLayer(nn.Module, ABC):
         self.array.drift(t, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read the chip (eval) or the noisy ideal weights (train)."""
+        """Read the chip (eval) or the noisy ideal weights (train), in the precision of the conductances."""
         self.check_input(x)
         if not self.training:
             self.array.require_programmed()
+        with torch.autocast(x.device.type, enabled=False):
+            return self._read(x.to(self.array.code_spread.dtype)).to(x.dtype)
+
+    def _read(self, x: Tensor) -> Tensor:
+        """Convert the inputs, read, and add what the periphery adds."""
         codes = self.array.code_range(x, vector_dimensions=self.vector_dimensions)
         units = quantize_inputs(x, codes, self.array.config.inputs)
         if self.training:
             matrix = training_weight(
-                self.weight_matrix(), self.array.config, self.array.code_spread, groups=self.array.groups
+                self.weight_matrix().to(x.dtype), self.array.config, self.array.code_spread, groups=self.array.groups
             )
             outputs = self.linear_map(units, self.shape_weight(matrix.t()))
         elif self.plan.kind == "collapsed":

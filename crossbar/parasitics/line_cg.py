@@ -67,9 +67,9 @@ def solve_lines(
     reply = system.word_lines.solve(cells * bit_drive)
     word += reply
     residual = torch.addcmul(drive, cells, reply)  # of `bit = bit_drive`: c - S b
-    image = residual
+    image = residual.clone()
     correction = system.bit_lines.solve(residual.mT).mT
-    direction = correction
+    direction = correction.clone()
     energy = _dot(residual, correction)
     start = energy
     iterations = 0
@@ -78,14 +78,15 @@ def solve_lines(
         product = torch.addcmul(image, cells, reply, value=-1)
         curvature = _dot(direction, product)
         step = energy / torch.where(curvature > 0, curvature, 1)
-        bit = torch.addcmul(bit, step, direction)
-        word = torch.addcmul(word, step, reply)
-        residual = torch.addcmul(residual, step, product, value=-1)
+        # In place: memory fresh from the system costs more than the arithmetic.
+        bit.addcmul_(step, direction)
+        word.addcmul_(step, reply)
+        residual.addcmul_(step, product, value=-1)
         correction = system.bit_lines.solve(residual.mT).mT
         renewed = _dot(residual, correction)
         share = renewed / torch.where(energy > 0, energy, 1)
-        direction = torch.addcmul(correction, share, direction)
-        image = torch.addcmul(residual, share, image)
+        direction.mul_(share).add_(correction)
+        image.mul_(share).add_(residual)
         energy = renewed
         iterations += 1
     remaining = (energy / torch.where(start > 0, start, 1)).clamp(min=0).max().sqrt()

@@ -29,10 +29,9 @@ def solve_crossbar(
 ) -> CrossbarSolution:
     """Return all voltages and currents of crossbars with wire resistance, for given inputs.
 
-    Conjugate gradients with whole lines solved exactly in each step, for all arrays and inputs at once; nothing is
-    assembled. It takes about `3 + 1.7 sqrt(Lambda)` steps (see `Wires.coupling`) of 30 operations a cell. For many
-    inputs to one programming `transfer_matrix` is faster. Computed in float64 whatever the dtype, since a cell's
-    voltage is a small difference, and returned in the dtype of `conductance`.
+    Conjugate gradients with whole lines solved exactly in each step, for all arrays and inputs at once: about
+    `3 + 1.7 sqrt(Lambda)` steps (see `Wires.coupling`) of 30 operations a cell, in float64 whatever the dtype. For
+    many inputs to one programming `transfer_matrix` is faster.
 
     Parameters
     ----------
@@ -48,26 +47,23 @@ def solve_crossbar(
     far_voltages
         In the shape of `voltages`: sources at the right ends, behind `row + driver` of their own [V]. None: open.
     bit_line_voltages
-        `(..., cols)`, anything that broadcasts: the sense ends are held at them instead of at 0 V.
+        `(..., cols)`, broadcast: the sense ends are held at them instead of at 0 V.
     floating_word_lines, floating_bit_lines
-        Boolean `(..., rows)`, `(..., cols)`, anything that broadcasts: lines tied to nothing.
+        Boolean `(..., rows)`, `(..., cols)`: lines tied to nothing.
     resistances
         `(4,)` row, column, driver, sense [ohm]: overrides `wires` where gradients with respect to them are wanted.
-    tolerance
-        Energy norm of the residual, relative to the drive's, and for non-linear cells the largest disagreement
-        between cell and line currents, relative to the largest current.
-    max_iterations
-        Conjugate-gradient steps per linear solve before it gives up.
+    tolerance, max_iterations
+        Relative energy norm of the residual (for `iv` also cell against line currents), and steps to reach it in.
 
     Returns
     -------
     CrossbarSolution
-        Differentiable once in conductance, voltages and resistances, by one adjoint solve.
+        In the dtype of `conductance`; differentiable once in all tensors given, by one adjoint solve.
 
     Raises
     ------
     TypeError, ValueError
-        If an argument is negative, not finite or of the wrong shape, or a line has no path to a source or to ground.
+        If an argument is negative, not finite or of the wrong shape, or a line has no path to a source or ground.
     RuntimeError
         If the tolerance is not reached.
     """

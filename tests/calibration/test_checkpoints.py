@@ -2,7 +2,6 @@ import copy
 
 import pytest
 import torch
-from conftest import PAPER_WIRES
 
 import crossbar as xb
 import devices
@@ -17,6 +16,7 @@ from calibration import (
     finetune_batchnorm,
     fit_output_affine,
 )
+from tests.calibration.conftest import PAPER_WIRES
 
 CONFIGS = {
     "collapsed": {"wires": PAPER_WIRES},

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from distributed_worker import calibrate, data, joined
 from torch import distributed
 
-WORKER = Path(__file__).parent / "distributed_worker.py"
+from tests.calibration.distributed_worker import calibrate, data, joined
+
+WORKER = "tests.calibration.distributed_worker"
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +19,7 @@ def group(tmp_path_factory):
         pytest.skip("needs torch.distributed with gloo")
     folder = tmp_path_factory.mktemp("group")
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
-    other = subprocess.Popen([sys.executable, str(WORKER), str(folder), "2", "1"], env=environment)
+    other = subprocess.Popen([sys.executable, "-m", WORKER, str(folder), "2", "1"], env=environment)
     with joined(folder, processes=2, rank=0):
         ours = calibrate(data(processes=2, rank=0), wrap=True)
     assert other.wait(timeout=120) == 0

@@ -2,13 +2,13 @@ import dataclasses
 
 import pytest
 import torch
-from conftest import PAPER_WIRES
-from model_states import moved, snapshot
 from torch import nn
 
 import crossbar as xb
 import devices
 from calibration import LADDER, REMEDIES, plot_ladder, recovery_ladder
+from tests.calibration.conftest import PAPER_WIRES
+from tests.calibration.model_states import moved, snapshot
 
 CONFIG = xb.CrossbarConfig(
     device=dataclasses.replace(devices.RRAM, drift=devices.PowerLawDrift(nu=0.1, nu_spread=0.02)),

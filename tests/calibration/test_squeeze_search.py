@@ -33,9 +33,13 @@ def test_keeps_the_budget_and_squeezes_as_far_as_it_goes(digits):
     analog = converted(model)
     batches = list(test.batches(270))
     result = search_squeeze(analog, batches, budget=0.01)
+    dense = converted(model).eval()
+    xb.program_analog_weights(dense)
+    with torch.no_grad():
+        confidence = float(dense(test.images).softmax(1).gather(1, test.labels[:, None]).mean())
     assert result.accuracy >= result.reference - 0.01
     assert result.accuracy == pytest.approx(accuracy(analog, test))
-    assert sum(result.planes.values()) >= 3 * len(result.planes)
+    assert sum(result.planes.values()) >= 2 * len(result.planes)
     for name, layer in xb.named_analog_layers(analog):
         assert layer.array.config.mapping.squeezed_planes == result.planes[name]
         assert layer.array.placement.tiles == result.crossbars[name]
@@ -48,7 +52,10 @@ def test_keeps_the_budget_and_squeezes_as_far_as_it_goes(digits):
                 for key, planes in result.planes.items()
             }
             xb.remap_analog_weights(further, mappings)
-            assert accuracy(further, test) < result.reference - 0.01
+            with torch.no_grad():
+                scores = further.eval()(test.images)
+            right = scores.softmax(1).gather(1, test.labels[:, None]).mean()
+            assert accuracy(further, test) < result.reference - 0.01 or right < confidence - 0.01
 
 
 def test_is_deterministic_and_goes_on_where_it_stopped(digits, tmp_path):
@@ -67,7 +74,7 @@ def test_is_deterministic_and_goes_on_where_it_stopped(digits, tmp_path):
     assert search_squeeze(again, batches, budget=0.02, path=path) == first
     # Stored trials are read, not repeated.
     stored = json.loads(path.read_text())
-    stored["trials"] = {key: 1.0 for key in stored["trials"]}
+    stored["trials"] = dict.fromkeys(stored["trials"], (1.0, 1.0))
     path.write_text(json.dumps(stored))
     assert search_squeeze(converted(model), batches, budget=0.02, path=path).reference == 1.0
 

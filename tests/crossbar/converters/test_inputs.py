@@ -36,9 +36,9 @@ def test_vector_range_does_not_depend_on_the_batch():
 
 def test_static_range_clips():
     config = InputConfig(bits=4, range="static")
-    codes, scale = codes_of(torch.tensor([-9.0, -1.0, 0.6, 9.0]), config, static=torch.tensor([-1.0, 1.0]))
+    codes, _ = codes_of(torch.tensor([-9.0, -1.0, 0.6, 9.0]), config, static=torch.tensor([-1.0, 1.0]))
     assert codes.tolist() == [-7, -7, 4, 7]
-    codes, _scale = codes_of(torch.tensor([-9.0, 0.52, 9.0]), config, static=torch.tensor([0.0, 1.0]))
+    codes, _ = codes_of(torch.tensor([-9.0, 0.52, 9.0]), config, static=torch.tensor([0.0, 1.0]))
     assert codes.tolist() == [0, 8, 15]
 
 

@@ -22,6 +22,10 @@ LAYERS = {
     "conv2d grouped": (lambda: nn.Conv2d(6, 9, 3, groups=3), (2, 6, 7, 7)),
     "conv2d depthwise": (lambda: nn.Conv2d(7, 7, 3, groups=7, padding=1), (2, 7, 6, 6)),
     "conv2d unbatched": (lambda: nn.Conv2d(3, 4, 3), (3, 6, 6)),
+    "transposed conv1d": (lambda: nn.ConvTranspose1d(4, 6, 5, padding=2, stride=3, output_padding=1), (3, 4, 9)),
+    "transposed conv2d": (lambda: nn.ConvTranspose2d(3, 5, (3, 2), stride=2, dilation=(1, 2)), (2, 3, 6, 5)),
+    "transposed conv2d grouped": (lambda: nn.ConvTranspose2d(6, 4, 3, groups=2, padding=1, bias=False), (2, 6, 5, 5)),
+    "transposed conv3d unbatched": (lambda: nn.ConvTranspose3d(2, 3, 2, stride=2), (2, 3, 3, 4)),
     "conv3d": (lambda: nn.Conv3d(2, 4, 3, padding=(1, 0, 1)), (2, 2, 5, 6, 5)),
 }
 FINE = xb.CrossbarConfig(

@@ -1,0 +1,124 @@
+"""`python -m crossbar map`."""
+
+import argparse
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import torch
+import xarray as xr
+
+from crossbar.command_line.study import (
+    EXAMPLE_INPUTS,
+    FieldError,
+    config_from_table,
+    load_model,
+    located,
+    merged,
+)
+from crossbar.conversion import convert_to_analog
+from crossbar.mapping_report import mapping_report
+from crossbar.sweeps import export_netcdf
+
+HELP = "what a network costs on crossbars, layer by layer, next to named baselines"
+EXAMPLES = """examples:
+  python -m crossbar map digits
+  python -m crossbar map digits --set mapping.rows=64 mapping.cols=64 mapping.cell_bits=1 mapping.squeezed_planes=3
+  python -m crossbar map resnet20 --folder ../shared/data --digital fc --output resnet20.nc
+  python -m crossbar map package.module:function --checkpoint model.safetensors --config study.toml --input 3 32 32
+"""
+_SHOWN = ("crossbars", "cells", "utilization", "adc_conversions", "input_cycles")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("model", metavar="MODEL", help="digits, resnet20, vgg16, or package.module:function")
+    parser.add_argument("--folder", type=Path, help="folder of the trained weights of resnet20 and vgg16")
+    parser.add_argument("--checkpoint", type=Path, help="state_dict to load, safetensors or torch")
+    parser.add_argument("--config", type=Path, metavar="FILE.toml", help="file with a [config] table, as for sweep")
+    parser.add_argument("--set", nargs="+", default=[], metavar="FIELD=VALUE", help="config fields by dotted name")
+    parser.add_argument("--digital", nargs="+", default=[], metavar="LAYER", help="layers that stay digital")
+    parser.add_argument(
+        "--input", nargs="+", type=int, metavar="SIZE", help="shape of one input, to count per inference"
+    )
+    parser.add_argument("--output", type=Path, metavar="FILE.nc", help="netCDF file for the whole report")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Convert the model, print the report, and store it."""
+    config = config_from_table(merged(_config_table(options.config), _assignments(options.set)))
+    model = load_model(options.model, folder=options.folder, checkpoint=options.checkpoint)
+    analog = convert_to_analog(model, config, overrides=dict.fromkeys(options.digital))
+    shape = options.input or EXAMPLE_INPUTS.get(options.model)
+    report = mapping_report(analog, None if shape is None else torch.zeros(1, *shape))
+    sys.stdout.write(mapping_table(report))
+    if options.output is not None:
+        options.output.parent.mkdir(parents=True, exist_ok=True)
+        export_netcdf(report, options.output)
+        sys.stdout.write(f"\nWrote {options.output}.\n")
+    return 0
+
+
+def mapping_table(report: xr.Dataset) -> str:
+    """Return the report as text: a line per layer for its own mapping, then the sums of every mapping."""
+    width = max(len(name) for name in (*report.layer.values.tolist(), *report.mapping.values.tolist(), "layer"))
+    lines = [_line("layer", _SHOWN, width)]
+    own = report.sel(mapping="own")
+    for layer in report.layer.values.tolist():
+        at_layer = own.sel(layer=layer)
+        lines.append(_line(layer, [_number(name, float(at_layer[name])) for name in _SHOWN], width))
+    lines += ["", _line("all layers", _SHOWN, width)]
+    for mapping in report.mapping.values.tolist():
+        part = report.sel(mapping=mapping)
+        totals = {name: float(part[name].sum()) for name in _SHOWN}
+        # Of all cells of all arrays: not the mean of the layers' shares.
+        arrays = float((part.cells / part.utilization).sum())
+        totals["utilization"] = totals["cells"] / arrays if arrays else 0.0
+        lines.append(_line(mapping, [_number(name, totals[name]) for name in _SHOWN], width))
+    notes = [f"{name}: {report[name].attrs['long_name']}" for name in _SHOWN]
+    return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def _line(first: str, rest: "list[str] | tuple[str, ...]", width: int) -> str:
+    return f"{first:<{width}}" + "".join(f"{text:>17}" for text in rest)
+
+
+def _number(name: str, value: float) -> str:
+    return f"{value:.1%}" if name == "utilization" else f"{value:,.0f}"
+
+
+def _config_table(path: Path | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    text = path.read_text(encoding="utf-8")
+    try:
+        table = tomllib.loads(text).get("config")
+        if not isinstance(table, dict):
+            raise ValueError(f"{path}: has no table [config].")
+        config_from_table(merged({}, table))
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{path}: not valid TOML: {error}.") from error
+    except FieldError as error:
+        raise located(error, path, text) from error
+    return table
+
+
+def _assignments(given: list[str]) -> dict[str, Any]:
+    """Return `field=value` pairs as tables; values are written as in TOML, or as bare text."""
+    tables: dict[str, Any] = {}
+    for assignment in given:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise ValueError(f"`--set` must be FIELD=VALUE, such as mapping.rows=64. Got {assignment!r}.")
+        tables = merged(tables, _parsed(name, value))
+    return tables
+
+
+def _parsed(name: str, value: str) -> dict[str, Any]:
+    for text in (value, f'"{value}"'):
+        try:
+            return tomllib.loads(f"{name} = {text}")
+        except tomllib.TOMLDecodeError:
+            continue
+    raise ValueError(f"`--set` must be FIELD=VALUE, such as mapping.rows=64. Got {name}={value}.")

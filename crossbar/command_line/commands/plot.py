@@ -1,0 +1,107 @@
+"""`python -m crossbar plot`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import xarray as xr
+
+from crossbar.command_line.demo_figure import demo_figure
+from crossbar.plots import plot_against, plot_heat_map, save_figure
+from crossbar.plots.data import SPREAD_DIMENSIONS, is_numeric
+from crossbar.sweeps import load_sweep
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+HELP = "a picture of stored results: netCDF, or the store of a sweep, finished or not"
+EXAMPLES = """examples:
+  python -m crossbar plot demo-output/results.nc                    the figure of the demo
+  python -m crossbar plot runs/wires.zarr                           axes chosen by themselves
+  python -m crossbar plot runs/wires.zarr --x wires.row --lines calibration --output wires.pdf
+  python -m crossbar plot runs/wires.zarr --x time --log --select technology=real
+  python -m crossbar plot demo-output/results.nc --x read_noise --y wire_scale --variable accuracy_after --select time=1
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what the command takes."""
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="netCDF file, or folder of a sweep")
+    parser.add_argument("--variable", help="what to show; may be left out where there is one only")
+    parser.add_argument("--x", metavar="AXIS", help="axis along x (default: the first with several numbers)")
+    parser.add_argument("--lines", metavar="AXIS", help="axis with a line for each value")
+    parser.add_argument("--y", metavar="AXIS", help="axis along y: draws a heat map over x and y")
+    parser.add_argument("--select", nargs="+", default=[], metavar="AXIS=VALUE", help="one value of a further axis")
+    parser.add_argument("--log", action="store_true", help="logarithmic x")
+    parser.add_argument("--output", type=Path, help="PNG, SVG or PDF (default: RESULTS.png)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Draw the results and write the picture."""
+    results = read_results(options.results)
+    path = options.output or options.results.with_suffix(".png")
+    save_figure(_figure(results, options), path)
+    sys.stdout.write(f"Wrote {path}.\n")
+    return 0
+
+
+def read_results(path: Path) -> xr.Dataset:
+    """Return the Dataset of a netCDF file or of a sweep's store.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing.
+    ValueError
+        If the file is no netCDF.
+    """
+    if path.is_dir():
+        return load_sweep(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing.")
+    try:
+        return xr.load_dataset(path, engine="netcdf4")
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path} must be a netCDF file or the folder of a sweep: {error}") from error
+
+
+def _figure(results: xr.Dataset, options: argparse.Namespace) -> "Figure":
+    free = not (options.x or options.y or options.lines or options.variable or options.select)
+    if free and {"accuracy_before", "accuracy_after"} <= results.data_vars.keys():
+        return demo_figure(results)
+    for assignment in options.select:
+        results = _selected(results, assignment)
+    axes = [str(n) for n in results.dims if n not in SPREAD_DIMENSIONS and results.sizes[n] > 1]
+    numbers = [name for name in axes if is_numeric(results[name])]
+    x = options.x or next((name for name in numbers + axes if name not in (options.lines, options.y)), None)
+    if x is None:
+        raise ValueError("`--x` must name an axis. The results have no axis with several values.")
+    if options.y is not None:
+        if options.lines or options.log:
+            raise ValueError("`--y` draws a heat map, which has no `--lines` and no `--log`.")
+        return plot_heat_map(results, x, options.y, output=options.variable)
+    others = [name for name in axes if name != x]
+    lines = options.lines or (others[0] if len(others) == 1 else None)
+    return plot_against(results, x, output=options.variable, lines=lines, log=options.log)
+
+
+def _selected(results: xr.Dataset, assignment: str) -> xr.Dataset:
+    """Return the results at one value of an axis, the nearest one of numbers that print alike."""
+    name, equals, text = assignment.partition("=")
+    if not equals or name not in results.dims:
+        known = ", ".join(str(n) for n in results.dims)
+        raise ValueError(f"`--select` must be AXIS=VALUE with an axis of {known}. Got {assignment!r}.")
+    values = results[name].values.tolist()
+    for number, value in enumerate(values):
+        if text == str(value) or (is_numeric(results[name]) and _is_number(text) and float(text) == value):
+            return results.isel({name: number})
+    raise ValueError(f"`--select {name}` must be one of {', '.join(map(str, values))}. Got {text!r}.")
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True

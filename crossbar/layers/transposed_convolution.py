@@ -1,0 +1,125 @@
+"""What transposed convolutions of one, two and three dimensions share."""
+
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, Self, cast
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from crossbar.array import CrossbarArray
+from crossbar.config import CrossbarConfig
+from crossbar.layers.base import AbstractAnalogLayer, set_parameters
+from crossbar.layers.patches import patches
+
+
+class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
+    """A transposed convolution on crossbars: it is a convolution of the input with zeros between its values.
+
+    Word lines are the values of a patch of that spread-out input (channel by channel, the kernel reversed), bit lines
+    output channels; zeros drive no word line. A member names its `torch.nn` class and its functional forms.
+    """
+
+    def __init__(self, module: nn.modules.conv._ConvTransposeNd, config: CrossbarConfig) -> None:
+        super().__init__()
+        self.weight = cast(nn.Parameter, module.weight)
+        self.bias = cast(nn.Parameter | None, module.bias)
+        self.stride, self.dilation, self.groups = module.stride, module.dilation, module.groups
+        self.padding, self.output_padding = cast(tuple[int, ...], module.padding), module.output_padding
+        self.kernel_size = module.kernel_size
+        self.in_channels, self.out_channels = module.in_channels, module.out_channels
+        self.array = CrossbarArray(config, groups=module.groups)
+
+    @staticmethod
+    @abstractmethod
+    def convolve_transposed() -> Callable[..., Tensor]:
+        """Return the function of `torch.nn.functional`."""
+
+    @classmethod
+    def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> Self:
+        """Return an analog layer with the parameters and geometry of a transposed convolution."""
+        if not isinstance(module, cls.digital_class):
+            raise TypeError(f"`module` must be nn.{cls.digital_class.__name__}. Got {type(module).__name__}.")
+        return cls(cast(nn.modules.conv._ConvTransposeNd, module), config)
+
+    def to_digital(self) -> nn.Module:
+        """Return a digital transposed convolution with the ideal weights."""
+        names = (
+            "in_channels",
+            "out_channels",
+            "kernel_size",
+            "stride",
+            "padding",
+            "output_padding",
+            "groups",
+            "dilation",
+        )
+        settings: dict[str, Any] = {name: getattr(self, name) for name in names}
+        module = self.digital_class(**settings, bias=self.bias is not None, device="meta")
+        set_parameters(module, self.weight, self.bias)
+        return module
+
+    def weight_matrix(self) -> Tensor:
+        """Return the ideal weights, (channels of a group x reversed kernel, out_channels)."""
+        spatial = tuple(range(2, self.weight.ndim))
+        flipped = self.weight.flip(spatial)  # (inputs, outputs per group, *kernel)
+        grouped = flipped.reshape(self.groups, -1, *flipped.shape[1:]).transpose(1, 2)
+        return grouped.reshape(self.out_channels, -1).t()
+
+    def shape_weight(self, matrix: Tensor) -> Tensor:
+        """Give a matrix (outputs, inputs per group x reversed kernel) the shape of the weight."""
+        spatial = tuple(range(2, self.weight.ndim))
+        grouped = matrix.reshape(self.groups, -1, self.in_channels // self.groups, *self.kernel_size)
+        return grouped.transpose(1, 2).flatten(0, 1).flip(spatial)
+
+    def linear_map(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Convolve, transposed, with `weight`, without bias."""
+        return self.convolve_transposed()(
+            x, weight, None, self.stride, self.padding, self.output_padding, self.groups, self.dilation
+        )
+
+    def input_vectors(self, codes: Tensor) -> Tensor:
+        """Return the patches of the spread-out codes, (batch x positions, in_channels x kernel)."""
+        ones = (1,) * len(self.kernel_size)
+        return patches(self._spread(codes), self.kernel_size, ones, self.dilation)
+
+    def assemble(self, outputs: Tensor, x: Tensor) -> Tensor:
+        """Put output positions back into an image, (batch, out_channels, ...)."""
+        batched = x.ndim == self.vector_dimensions + 1
+        image = outputs.reshape(x.shape[0] if batched else 1, *self._output_sizes(x), -1).movedim(-1, 1)
+        return image if batched else image[0]
+
+    def bias_view(self) -> Tensor | None:
+        """Return the bias, (out_channels, 1, ...)."""
+        return None if self.bias is None else self.bias.view(-1, *(1,) * len(self.kernel_size))
+
+    def check_input(self, x: Tensor) -> None:
+        """Raise unless `x` is (batch, in_channels, ...) or (in_channels, ...)."""
+        spatial = len(self.kernel_size)
+        if x.ndim not in (spatial + 1, spatial + 2) or x.shape[-spatial - 1] != self.in_channels:
+            raise ValueError(
+                f"`x` must be (batch, {self.in_channels}, {spatial} spatial sizes). Got shape {tuple(x.shape)}."
+            )
+
+    def extra_repr(self) -> str:
+        """Describe the layer in a model's printout."""
+        return f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}, stride={self.stride}"
+
+    def _spread(self, codes: Tensor) -> Tensor:
+        """Put `stride - 1` zeros between values, and pad so that a plain convolution gives the layer's output."""
+        spatial = len(self.kernel_size)
+        sizes = [(n - 1) * s + 1 for n, s in zip(codes.shape[-spatial:], self.stride, strict=True)]
+        spread = codes.new_zeros(*codes.shape[:-spatial], *sizes)
+        every: list[Any] = [slice(None, None, s) for s in self.stride]
+        spread[(..., *every)] = codes
+        amounts: list[int] = []
+        for d, k, p, extra in zip(self.dilation, self.kernel_size, self.padding, self.output_padding, strict=True):
+            amounts = [d * (k - 1) - p, d * (k - 1) - p + extra, *amounts]
+        return F.pad(spread, amounts)
+
+    def _output_sizes(self, x: Tensor) -> list[int]:
+        sizes = x.shape[-len(self.kernel_size) :]
+        geometry = zip(
+            sizes, self.stride, self.padding, self.dilation, self.kernel_size, self.output_padding, strict=True
+        )
+        return [(n - 1) * s - 2 * p + d * (k - 1) + extra + 1 for n, s, p, d, k, extra in geometry]
