@@ -35,7 +35,8 @@ from mapping import MappingConfig
 PARENTS = {"resnet20": load_resnet20, "vgg16": load_vgg16}
 CHILDREN = {"mnist": 10, "digits": 10, "animals or vehicles": 2}
 RATES = {"mnist": 0.1, "digits": 0.1, "animals or vehicles": 0.01}
-"""First learning rate of the thresholds, chosen on training images held out: low where the child is near the parent."""
+"""First learning rate of the thresholds. 0.1 was chosen on 500 MNIST test images, so MNIST's figure is slightly optimistic;
+0.01, for the child near the parent, on 500 held-out training images (98.0 % with 0.003 and 0.01, 97.2 % with 0.03)."""
 VEHICLES = (0, 1, 8, 9)
 MEAN, SPREAD = torch.tensor((0.485, 0.456, 0.406))[:, None, None], torch.tensor((0.229, 0.224, 0.225))[:, None, None]
 METHODS = {
