@@ -1,6 +1,7 @@
 """Every notebook runs from its first to its last cell, warns of nothing, and is committed as it ran."""
 
 import os
+import re
 from pathlib import Path
 
 import nbformat
@@ -20,7 +21,7 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == "code"]
 
 
-def warnings_in(notebook):
+def written_to_stderr(notebook):
     outputs = [output for cell in code_cells(notebook) for output in cell.outputs]
     return [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
 
@@ -35,13 +36,14 @@ def test_runs(path):
     folders = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     runner = client.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}})
     runner.execute(env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))})
-    assert warnings_in(notebook) == []
+    # Dask logs to the same stream when a machine is too busy for its heartbeats.
+    assert [text for text in written_to_stderr(notebook) if re.search(r"\w*Warning: ", text)] == []
 
 
 def test_outputs_are_committed(path):
     notebook = nbformat.read(path, as_version=4)
     assert [cell.execution_count for cell in code_cells(notebook)] == list(range(1, len(code_cells(notebook)) + 1))
-    assert warnings_in(notebook) == []
+    assert written_to_stderr(notebook) == []
     assert path.stat().st_size < LARGEST
 
 
