@@ -108,7 +108,8 @@ def _climbed(
     analog, counted = copy.deepcopy(fresh), _Counted(batches)
     start = time.perf_counter()
     for remedy in remedies:
-        remedy.apply(analog, model, counted)
+        replaced = remedy.apply(analog, model, counted)
+        analog = replaced if isinstance(replaced, nn.Module) else analog
     seconds = time.perf_counter() - start
     costs = {"seconds": seconds, "batches": counted.count, "parameters": numbers_moved(fresh, analog)}
     return analog.eval(), costs

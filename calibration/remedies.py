@@ -7,11 +7,13 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from calibration.batches import model_input
 from calibration.batchnorm import adapt_batchnorm
 from calibration.drift import compensate_drift
 from calibration.finetune import finetune
 from calibration.finetune_batchnorm import finetune_batchnorm
 from calibration.low_rank import LOW_RANK_PARAMETERS, attach_low_rank
+from calibration.mime import attach_thresholds, calibrate_thresholds
 from calibration.output_affine import fit_output_affine
 
 
@@ -19,7 +21,7 @@ class Remedy(NamedTuple):
     """One calibration, as the ladder applies it."""
 
     apply: Callable[[nn.Module, nn.Module, Iterable[Any]], Any]
-    """Calibrates the analog model (first) in place, given the digital one and training batches."""
+    """Calibrates the analog model (first), given the digital one and training batches: in place, or returns another."""
     needs_batchnorm: bool = False
     """Whether it is left out for models without batch norm."""
 
@@ -30,6 +32,14 @@ def _low_rank(model: nn.Module, reference: nn.Module, batches: Iterable[Any]) ->
     finetune(model, batches, [LOW_RANK_PARAMETERS], optimizer=lambda moving: torch.optim.Adam(moving, lr=1e-3))
 
 
+def _thresholds(model: nn.Module, reference: nn.Module, batches: Iterable[Any]) -> nn.Module:
+    """Put thresholds in the place of every ReLU and learn them through the array."""
+    held = list(batches)
+    replaced = attach_thresholds(model, model_input(held[0])[:1], inplace=True)
+    calibrate_thresholds(replaced, held)
+    return replaced
+
+
 REMEDIES: Mapping[str, Remedy] = MappingProxyType(
     {
         "drift": Remedy(lambda model, reference, batches: compensate_drift(model)),
@@ -38,6 +48,7 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
         "exact statistics": Remedy(lambda model, reference, batches: adapt_batchnorm(model, batches), True),
         "output affine": Remedy(fit_output_affine),
         "batch-norm fine-tuning": Remedy(lambda model, reference, batches: finetune_batchnorm(model, batches), True),
+        "thresholds": Remedy(_thresholds),
         "low rank": Remedy(_low_rank),
     }
 )
@@ -53,6 +64,8 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("output affine", "exact statistics"),
     ("batch-norm fine-tuning",),
     ("exact statistics", "batch-norm fine-tuning"),
+    ("thresholds",),
+    ("exact statistics", "thresholds"),
     ("low rank",),
     ("exact statistics", "low rank"),
 )

@@ -62,6 +62,11 @@ class CrossbarConfig:
                 "Use plan='tiled' or 'auto', or inputs.dac_bits=1."
             )
         check_read_voltage(self.device, self.inputs.read_voltage)
+        if self.adc is not None and self.adc.subtraction == "analog" and self.mapping.encoding != "differential":
+            raise ValueError(
+                "`adc.subtraction='analog'` needs pairs of bit lines: `mapping.encoding='differential'`. "
+                f"Got {self.mapping.encoding!r}. Use subtraction='digital'."
+            )
         if self.adc is not None and self.inputs.bits is None:
             raise ValueError("`adc` needs input codes. Got inputs.bits=None. Give the inputs a number of bits.")
 

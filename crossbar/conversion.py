@@ -154,7 +154,7 @@ def _analog_class(module: nn.Module) -> type[AbstractAnalogLayer | AnalogRecurre
 
 
 def _has_weight_matrix(module: nn.Module) -> bool:
-    return any(parameter.ndim >= 2 for parameter in module.parameters(recurse=False))
+    return any("weight" in name and p.ndim >= 2 for name, p in module.named_parameters(recurse=False))
 
 
 def _matching(name: str, overrides: Overrides) -> str | None:

@@ -261,7 +261,7 @@ class CrossbarArray(nn.Module):
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take over the placement numbers of a checkpoint; its config must be this layer's."""
-        data = json.loads(tensor_to_text(state))
+        data = _described(state)
         if data["config"] != config_to_json(self.config):
             raise RuntimeError(
                 "The checkpoint was made with another CrossbarConfig than this layer has. Convert the model with the "
@@ -275,6 +275,7 @@ class CrossbarArray(nn.Module):
         """Take over the chip of a checkpoint, whatever this one holds; one without a chip leaves it as it is."""
         if prefix + "_extra_state" not in state_dict:
             return
+        _check_complete(state_dict, prefix)
         device = self.code_spread.device
         for name in self._buffers:
             if name in self._non_persistent_buffers_set:
@@ -301,6 +302,28 @@ class CrossbarArray(nn.Module):
         mapping = self.config.mapping
         chip = f"{self.levels.shape[0]} tiles, t={float(self.time):g} s" if self.programmed_yet else "not programmed"
         return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}"
+
+
+def _check_complete(state_dict: Mapping[str, Any], prefix: str) -> None:
+    """Raise unless a checkpoint holds either no chip or every tensor that any chip has."""
+    names = [*_PLACEMENT, "programmed", "time", "effective_weight"]
+    missing = [name for name in names if prefix + name not in state_dict]
+    if missing and len(missing) < len(names):
+        raise RuntimeError(
+            f"The checkpoint's chip at `{prefix}` lacks {', '.join(missing)}: it is incomplete. Save the model again."
+        )
+
+
+def _described(state: Tensor) -> dict[str, Any]:
+    """Return the config and the placement numbers that a checkpoint describes its arrays by."""
+    try:
+        data = json.loads(tensor_to_text(state))
+        described = {"config": str(data["config"]), "placement": dict(data["placement"])}
+    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
+        raise RuntimeError(
+            f"The checkpoint's description of its arrays (`_extra_state`) is damaged: {error!r}. Save the model again."
+        ) from error
+    return described
 
 
 def _digital_part(codes: Tensor, digital_weight: Tensor, groups: int) -> Tensor:

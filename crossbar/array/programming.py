@@ -9,6 +9,7 @@ from torch import Tensor
 from crossbar.array.operation_units import driven_rows, only_driven, split_tile_rows, units_per_tile
 from crossbar.config import CrossbarConfig
 from crossbar.parasitics import transfer_matrix
+from crossbar.parasitics.read_noise import attenuation
 from devices import Device, ProgrammedCells, Wires, conductance_at, program_cells, read_noise_variance
 from mapping import Placement, cell_index, gather_cells
 
@@ -89,8 +90,7 @@ def transfer_variance(
     rows = parallel_rows(placement, config)
     if rows is not None:
         conductance, variance = split_tile_rows(conductance, rows), split_tile_rows(variance, rows)
-    attenuation = torch.where(transfer > 0, transfer / conductance, 0)
-    return variance * attenuation**2
+    return variance * attenuation(conductance, transfer) ** 2
 
 
 def parallel_rows(placement: Placement, config: CrossbarConfig) -> int | None:

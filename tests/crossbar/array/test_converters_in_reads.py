@@ -57,10 +57,16 @@ def test_analog_subtraction_spends_no_codes_on_the_common_current(layer):
 
 
 @pytest.mark.parametrize("encoding", ["offset", "twos_complement"])
-def test_analog_subtraction_without_pairs_is_refused(layer, encoding):
-    config = replace(CONFIG, mapping=replace(CONFIG.mapping, encoding=encoding), adc=xb.ADC(subtraction="analog"))
+def test_analog_subtraction_of_encodings_without_pairs_is_refused(encoding):
     with pytest.raises(ValueError, match="subtraction='analog'"):
-        programmed(layer, config)
+        replace(CONFIG, mapping=replace(CONFIG.mapping, encoding=encoding), adc=xb.ADC(subtraction="analog"))
+
+
+def test_analog_subtraction_from_a_released_tile_is_refused():
+    layer = positive_line()
+    mapping = replace(CONFIG.mapping, release_empty=True)
+    with pytest.raises(ValueError, match="released tiles"):
+        programmed(layer, replace(CONFIG, mapping=mapping, adc=xb.ADC(subtraction="analog")))
 
 
 def positive_line():
