@@ -1,4 +1,4 @@
-"""The read engine beside torch: `python benchmarks/engine.py [--data FOLDER] [--threads 1 2] [--quick]`."""
+"""The read engine beside torch: `python -m benchmarks.engine [--data FOLDER] [--threads 1 2] [--quick]`."""
 
 import argparse
 import sys

@@ -1,6 +1,6 @@
 """Wire solvers: speed against badcrossbar, accuracy and memory, each next to its target.
 
-Every ratio is measured in one run on one machine: the peer and ours in turn, medians. `python benchmarks/parasitics.py
+Every ratio is measured in one run on one machine: the peer and ours in turn, medians. `python -m benchmarks.parasitics
 --quick` leaves out 512 x 512. On a busy machine, `--threads 1 --cpu-time` still measures what the work costs.
 """
 

@@ -54,6 +54,7 @@ class Study:
     dense: xb.MappingConfig
     only: tuple[str, ...]
     trials: str
+    no_search: bool
 
     def config(self, mapping: xb.MappingConfig, *, rram: bool = False) -> xb.CrossbarConfig:
         physics = {"device": xb.devices.RRAM, "wires": WIRES} if rram else {}
@@ -152,10 +153,14 @@ def run(study: Study) -> None:
         "uniform 8 in two's complement": replace(uniform, **two, merge_columns=True),
     }
     for name, mapping in families.items():
-        if study.only and not any(word in f"{name}, squeezed and sorted" for word in study.only):
+        if study.only and not any(word in f"{name}, squeezed by 3 4 everywhere and sorted" for word in study.only):
             continue
         study.row(f"{name}, not squeezed, empty arrays released", replace(mapping, release_empty=True))
         study.row(f"{name}, sorted and released", replace(mapping, row_order="sorted", release_empty=True))
+        for planes in sorted({3, 4} & set(mapping.squeezable_planes())):
+            study.row(f"{name}, squeezed by {planes} everywhere", replace(mapping, squeezed_planes=planes))
+        if study.no_search:
+            continue
         found = study.search(name, mapping)
         study.row(f"{name}, squeezed", mapping, found)
         study.row(f"{name}, squeezed and sorted", replace(mapping, row_order="sorted"), found)
@@ -190,7 +195,8 @@ def main() -> None:
     parser.add_argument("--images", type=int, default=1000)
     parser.add_argument("--training-images", type=int, default=4000)
     parser.add_argument("--size", type=int, default=64)
-    parser.add_argument("--no-device", action="store_true")
+    parser.add_argument("--no-device", action="store_true", help="ideal arrays only")
+    parser.add_argument("--no-search", action="store_true", help="fixed squeezes only")
     parser.add_argument("--only", nargs="+", default=[], help="words of which a printed mapping has one in its name")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--threads", type=int, default=1)
@@ -218,6 +224,7 @@ def main() -> None:
                 device=not arguments.no_device,
                 dense=dense,
                 only=tuple(arguments.only),
+                no_search=arguments.no_search,
                 trials=str(arguments.out / f"squeeze_{name}_{size}_{arguments.images}"),
             )
         )

@@ -7,11 +7,17 @@ from devices.programming.base import AbstractProgrammingError
 from devices.programming.exact import ExactProgramming
 from devices.read_noise.base import AbstractReadNoise
 from devices.stuck_cells import StuckCells
-from devices.validation import check_integer
+from devices.validation import check_instance, check_integer
 from devices.validity import ValidityRange, warn_conductances
 from devices.window import Window
 
 _EXACT = ExactProgramming()
+_OPTIONAL: dict[str, type] = {
+    "read_noise": AbstractReadNoise,
+    "drift": AbstractDrift,
+    "stuck": StuckCells,
+    "validity": ValidityRange,
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,9 @@ class Device:
         Window(g_min=self.g_min, g_max=self.g_max)
         if self.levels is not None:
             check_integer("levels", self.levels, at_least=2, hint="Use None for a continuous cell.")
+        check_instance("programming", self.programming, AbstractProgrammingError)
+        for name, kind in _OPTIONAL.items():
+            check_instance(name, getattr(self, name), kind, optional=True)
         warn_conductances(self.validity, self.label, low=self.g_min, high=self.g_max)
 
     @property

@@ -57,6 +57,18 @@ def check_choice(name: str, value: object, choices: Collection[object], *, hint:
         raise ValueError(f"`{name}` must be one of {', '.join(map(repr, choices))}. Got {value!r}.{_tail(hint)}")
 
 
+def check_boolean(name: str, value: bool, *, hint: str = "") -> None:
+    """Raise unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise TypeError(f"`{name}` must be True or False. Got {value!r}.{_tail(hint)}")
+
+
+def check_instance(name: str, value: object, kind: type, *, optional: bool = False) -> None:
+    """Raise unless `value` is a `kind`, or None where that is an option."""
+    if not isinstance(value, kind) and not (optional and value is None):
+        raise TypeError(f"`{name}` must be {kind.__name__}{' or None' if optional else ''}. Got {value!r}.")
+
+
 def check_numbers(
     name: str, values: tuple[float, ...], *, at_least: int = 0, exactly: int | None = None, hint: str = ""
 ) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from devices.validation import check_choice, check_integer
+from devices.validation import check_boolean, check_choice, check_instance, check_integer
 from mapping.encodings import ENCODINGS
 from mapping.encodings.planes import slice_widths
 from mapping.quantizers import AbstractQuantizer, UniformQuantizer
@@ -52,6 +52,9 @@ class MappingConfig:
                 f"`cell_bits` must be <= `weight_bits`. Got cell_bits={self.cell_bits}, "
                 f"weight_bits={self.weight_bits}. Use fewer bits per cell, or more bits per weight."
             )
+        for name in ("release_empty", "merge_columns"):
+            check_boolean(name, getattr(self, name))
+        check_instance("quantizer", self.quantizer, AbstractQuantizer, optional=True)
         if self.quantizer is not None and self.quantizer.magnitude_bits + 1 != self.weight_bits:
             raise ValueError(
                 f"`weight_bits` must be {self.quantizer.magnitude_bits + 1} (the quantiser's magnitude bits and a "

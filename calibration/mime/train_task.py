@@ -70,7 +70,7 @@ def train_task(
     epochs
         Passes over `batches`.
     learning_rate, head_learning_rate
-        First rates of thresholds, in units of the activations, and of head and batch norm.
+        First rates of thresholds (0.01 suits tasks near the parent's), and of head and batch norm.
     thresholds
         Whether thresholds learn.
     batchnorm

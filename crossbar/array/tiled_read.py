@@ -13,6 +13,10 @@ from torch import Tensor
 from crossbar.array.read_tables import BlockRun, ReadTables
 
 
+_WORTH_SKIPPING = 0.9
+"""Share of driven vectors up to which reading them apart costs less than reading all."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class ReadSettings:
     """What a tiled read knows beside its tables, in plain numbers."""
@@ -95,11 +99,34 @@ def _phases(codes: Tensor, settings: ReadSettings) -> list[tuple[float, Tensor]]
 def _read_run(
     codes: Tensor, tables: ReadTables, run: BlockRun, settings: ReadSettings, result: Tensor, sign: float
 ) -> None:
-    """Read a run of blocks for one chunk (inputs, vectors) and add what it gives to `result` (outputs, vectors)."""
+    """Read a run of blocks for one chunk (inputs, vectors) and add what it gives to `result` (outputs, vectors).
+
+    A vector that drives none of the word lines of a block is not read there: it gives no current, no noise, and no code.
+    """
     driven = _driven_codes(codes, tables, run)
-    # An idle group of word lines is not read at all.
-    if not bool(driven.any()):
+    active = driven.any(1)  # (blocks, vectors)
+    number = int(active.sum())
+    if number == 0:
         return
+    if run.blocks == 1 and number <= _WORTH_SKIPPING * active.shape[1]:
+        chosen = active[0].nonzero()[:, 0]
+        part = result.new_zeros(len(result), number)
+        _read_driven(driven[:, :, chosen], None, tables, run, settings, part, sign)
+        result.index_add_(1, chosen, part)
+        return
+    _read_driven(driven, None if number == active.numel() else active, tables, run, settings, result, sign)
+
+
+def _read_driven(
+    driven: Tensor,
+    active: Tensor | None,
+    tables: ReadTables,
+    run: BlockRun,
+    settings: ReadSettings,
+    result: Tensor,
+    sign: float,
+) -> None:
+    """Drive codes (blocks, rows, vectors), convert, and add the vectors that are `active` to `result`."""
     conversions = slice(run.first, run.first + run.blocks * run.conversions)
     drive = _pulses(driven, settings, tables.matrix.dtype)  # (blocks, rows, cycles * vectors)
     currents = _product(_run_rows(tables.matrix, run), drive)  # (blocks, conversions, cycles * vectors)
@@ -109,6 +136,8 @@ def _read_run(
     if settings.highest:
         _convert(currents, tables, conversions, settings)
     total = _over_cycles(currents.view(*currents.shape[:2], settings.cycles, -1), settings.pulse_bits)
+    if active is not None and tables.adc_offset is not None:
+        total = total * active[:, None, :]
     factor = tables.factor[conversions].view(run.blocks, run.conversions, 1)
     _add_to_outputs(total, factor, run, tables, result, sign)
 

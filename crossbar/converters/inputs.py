@@ -109,7 +109,7 @@ def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static
         lowest, highest = x.detach().amin(dimensions, keepdim=True), x.detach().amax(dimensions, keepdim=True)
     if config.bits is None:
         return CodeRange(torch.ones_like(highest), highest, lowest)
-    signed = (lowest < 0) | bool(config.offset_code)
+    signed = torch.ones_like(lowest, dtype=torch.bool) if config.offset_code else lowest < 0
     levels = torch.where(signed, 2.0 ** (config.bits - 1) - 1, 2.0**config.bits - 1).to(x.dtype)
     scale = torch.maximum(highest, -lowest) / levels
     scale = torch.where(scale == 0, torch.ones_like(scale), scale)

@@ -11,6 +11,7 @@ from crossbar.array import CrossbarArray
 from crossbar.config import CrossbarConfig
 from crossbar.layers.base import AbstractAnalogLayer, set_parameters
 from crossbar.layers.patches import patches
+from crossbar.layers.spatial import channel_view, check_image, to_image
 
 
 class AbstractAnalogConvolution(AbstractAnalogLayer):
@@ -72,22 +73,15 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
 
     def assemble(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Put output positions back into an image, (batch, out_channels, ...)."""
-        batch = x.shape[0] if x.ndim == self.vector_dimensions + 1 else 1
-        sizes = self._output_sizes(x)
-        image = outputs.reshape(batch, *sizes, -1).movedim(-1, 1)
-        return image if x.ndim == self.vector_dimensions + 1 else image[0]
+        return to_image(outputs, x, self._output_sizes(x))
 
     def bias_view(self) -> Tensor | None:
         """Return the bias, (out_channels, 1, ...)."""
-        return None if self.bias is None else self.bias.view(-1, *(1,) * len(self.kernel_size))
+        return channel_view(self.bias, len(self.kernel_size))
 
     def check_input(self, x: Tensor) -> None:
         """Raise unless `x` is (batch, in_channels, ...) or (in_channels, ...)."""
-        spatial = len(self.kernel_size)
-        if x.ndim not in (spatial + 1, spatial + 2) or x.shape[-spatial - 1] != self.in_channels:
-            raise ValueError(
-                f"`x` must be (batch, {self.in_channels}, {spatial} spatial sizes). Got shape {tuple(x.shape)}."
-            )
+        check_image(x, self.in_channels, len(self.kernel_size))
 
     def extra_repr(self) -> str:
         """Describe the layer in a model's printout."""

@@ -211,14 +211,27 @@ def _check_points(study: Study) -> None:
         try:
             study.crossbar(parameters)
         except FieldError as error:
-            raise FieldError(_origin(error.field, study), error.message) from error
+            raise FieldError(_origin(error.field, study, parameters), error.message) from error
 
 
-def _origin(config_field: str, study: Study) -> str:
+def _origin(config_field: str, study: Study, parameters: Mapping[str, Any]) -> str:
     """Return the field of the file that a field of a point's config comes from."""
     name = config_field.removeprefix("config.")
-    axis = next((axis for axis in study.axes if axis == name or name.startswith(f"{axis}.")), None)
-    return f"axes.{axis}" if axis else config_field
+    for axis, value in parameters.items():
+        if axis in study.named and _holds(study.named[axis][value], name):
+            return f"named.{axis}.{value}.{name}"
+        if f"{axis}.".startswith(f"{name}.") or f"{name}.".startswith(f"{axis}."):
+            return f"axes.{axis}"
+    return config_field
+
+
+def _holds(table: Any, name: str) -> bool:
+    """Return whether a table gives the field with the dotted name."""
+    for part in name.split("."):
+        if not isinstance(table, Mapping) or part not in table:
+            return False
+        table = table[part]
+    return True
 
 
 def _steps(name: str, value: object) -> None:

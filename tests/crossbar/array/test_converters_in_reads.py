@@ -115,6 +115,18 @@ def test_idle_word_lines_are_not_read(layer):
     assert 0 < len(products) < len(count_products(lambda: model(torch.rand(1, 40))))
 
 
+@pytest.mark.parametrize("idle", [1, 4, 8])
+def test_a_vector_is_read_alike_alone_and_beside_others(layer, idle):
+    model = programmed(layer, replace(CONFIG, adc=replace(CONFIG.adc, offset_spread=5.0)))
+    x = torch.rand(9, 40)
+    x[:idle, :16] = 0
+    x[0] = 0
+    together = model(x)
+    alone = torch.cat([model(one[None]) for one in x])
+    torch.testing.assert_close(together, alone)
+    assert torch.equal(together[0], torch.zeros(6))
+
+
 def count_products(run):
     """Return the output sizes of the matrix products of a call."""
     from torch.utils._python_dispatch import TorchDispatchMode

@@ -1,6 +1,6 @@
 """Moments of every effect and preset from 1e6 samples, and times beside aihwkit's models of the same name.
 
-Run as a module from the root, so that `devices` is the package: `python -m benchmarks.devices [--samples 1000000]`.
+Run as a module from the root, so that `devices` is the package: `python -m benchmarks.device_library [--samples 1000000]`.
 """
 
 import argparse
