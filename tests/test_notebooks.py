@@ -36,7 +36,7 @@ def test_runs(path):
     folders = [str(ROOT), os.environ.get("PYTHONPATH", "")]
     runner = client.NotebookClient(notebook, timeout=300, resources={"metadata": {"path": str(path.parent)}})
     runner.execute(env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, folders))})
-    # Dask logs to the same stream when a machine is too busy for its heartbeats.
+    # Libraries may log to the same stream, for instance dask on a busy machine.
     assert [text for text in written_to_stderr(notebook) if re.search(r"\w*Warning: ", text)] == []
 
 
