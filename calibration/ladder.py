@@ -170,9 +170,16 @@ def _rungs(model: nn.Module, ladder: Sequence[Sequence[str]], remedies: Mapping[
     if unknown:
         raise ValueError(f"`ladder` names unknown remedies {unknown}. Known: {', '.join(remedies)}.")
     has_norm = any(isinstance(m, _BatchNorm) and m.running_mean is not None for m in model.modules())
-    rungs = [tuple(rung) for rung in ladder if has_norm or not any(remedies[name].needs_batchnorm for name in rung)]
+    has_relu = any(isinstance(module, nn.ReLU) for module in model.modules())
+
+    def possible(remedy: Remedy) -> bool:
+        return (has_norm or not remedy.needs_batchnorm) and (has_relu or not remedy.needs_relu)
+
+    rungs = [tuple(rung) for rung in ladder if all(possible(remedies[name]) for name in rung)]
     if not rungs:
-        raise ValueError("`ladder` leaves no remedy for a model without batch norm. Add one, e.g. ('output affine',).")
+        raise ValueError(
+            "`ladder` leaves no remedy for a model without batch norm or ReLU. Add one, e.g. ('output affine',)."
+        )
     return rungs
 
 

@@ -24,6 +24,8 @@ class Remedy(NamedTuple):
     """Calibrates the analog model (first), given the digital one and training batches: in place, or returns another."""
     needs_batchnorm: bool = False
     """Whether it is left out for models without batch norm."""
+    needs_relu: bool = False
+    """Whether it is left out for models without ReLU modules."""
 
 
 def _low_rank(model: nn.Module, reference: nn.Module, batches: Iterable[Any]) -> None:
@@ -48,7 +50,7 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
         "exact statistics": Remedy(lambda model, reference, batches: adapt_batchnorm(model, batches), True),
         "output affine": Remedy(fit_output_affine),
         "batch-norm fine-tuning": Remedy(lambda model, reference, batches: finetune_batchnorm(model, batches), True),
-        "thresholds": Remedy(_thresholds),
+        "thresholds": Remedy(_thresholds, needs_relu=True),
         "low rank": Remedy(_low_rank),
     }
 )

@@ -12,7 +12,6 @@ from torch import Tensor
 
 from crossbar.array.read_tables import BlockRun, ReadTables
 
-
 _WORTH_SKIPPING = 0.9
 """Share of driven vectors up to which reading them apart costs less than reading all."""
 

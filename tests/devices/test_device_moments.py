@@ -1,4 +1,4 @@
-"""Every effect and preset gives the moments its source states; `benchmarks/device_library.py` prints them from 1e6 samples."""
+"""Every effect and preset gives the moments its source states; `benchmarks/device_library.py` prints them."""
 
 import pytest
 
