@@ -3,8 +3,7 @@
 import math
 import re
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, Literal
 
 import torch
@@ -24,6 +23,8 @@ from calibration.batches import (
 from calibration.batchnorm import adapt_batchnorm, average_statistics, batchnorm_modules
 from calibration.distributed import averaged, unwrapped
 from calibration.early_stop import EarlyStop
+from calibration.gradients import only_gradients_of
+from calibration.history import history_dataset
 from crossbar.conversion import named_analog_layers
 from devices.validation import check_choice, check_integer
 
@@ -100,7 +101,7 @@ def finetune(
     chosen = chosen_parameters(model, parameters)
     stop = EarlyStop(model, chosen, patience=patience)
     rows: list[dict[str, float]] = []
-    with training_modes_kept(model), _only_gradients_of(model, chosen), stop.restoring_on_error():
+    with training_modes_kept(model), only_gradients_of(model, chosen), stop.restoring_on_error():
         plan = schedule(steps := optimizer(list(chosen)))
         for epoch in range(epochs):
             title = f"fine-tuning, epoch {epoch + 1}/{epochs}"
@@ -112,7 +113,7 @@ def finetune(
         stop.finish()
     if statistics == "exact":
         adapt_batchnorm(model, batches, progress=progress)
-    return _history(rows)
+    return history_dataset(rows)
 
 
 def _check(epochs: int, statistics: str) -> None:
@@ -213,28 +214,3 @@ def _finite(loss: Tensor) -> float:
             "statistics first (`adapt_batchnorm`)."
         )
     return value
-
-
-@contextmanager
-def _only_gradients_of(model: nn.Module, chosen: list[nn.Parameter]) -> Iterator[None]:
-    """Let gradients flow to the chosen parameters only; flags and gradients are as before on exit."""
-    before = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
-    wanted = {id(parameter) for parameter in chosen}
-    try:
-        for parameter, _, _ in before:
-            parameter.requires_grad_(id(parameter) in wanted)
-            parameter.grad = None
-        yield
-    finally:
-        for parameter, flag, gradient in before:
-            parameter.requires_grad_(flag)
-            parameter.grad = gradient
-
-
-def _history(rows: Sequence[Mapping[str, float]]) -> xr.Dataset:
-    """Return one variable per number over the epochs."""
-    units = {"seconds": "s"}
-    return xr.Dataset(
-        {name: ("epoch", [row[name] for row in rows], {"units": units.get(name, "1")}) for name in rows[0]},
-        coords={"epoch": ("epoch", range(1, len(rows) + 1), {"long_name": "passes over the batches", "units": "1"})},
-    )

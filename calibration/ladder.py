@@ -173,6 +173,7 @@ def _rungs(model: nn.Module, ladder: Sequence[Sequence[str]], remedies: Mapping[
     has_relu = any(isinstance(module, nn.ReLU) for module in model.modules())
 
     def possible(remedy: Remedy) -> bool:
+        """Return whether the model has what a remedy needs."""
         return (has_norm or not remedy.needs_batchnorm) and (has_relu or not remedy.needs_relu)
 
     rungs = [tuple(rung) for rung in ladder if all(possible(remedies[name]) for name in rung)]

@@ -136,7 +136,10 @@ def _reads_per_inference(model: nn.Module, example: Tensor) -> dict[str, int]:
     reads: dict[str, int] = {}
 
     def counter(name: str, outputs: int) -> Callable[[nn.Module, object, Tensor], None]:
+        """Return a hook that counts the input vectors of a layer."""
+
         def count(_module: nn.Module, _inputs: object, output: Tensor) -> None:
+            """Count the vectors of one call."""
             reads[name] = reads.get(name, 0) + output.numel() // (outputs * len(example))
 
         return count

@@ -58,6 +58,7 @@ def _pack(placement: Placement, tile: Tensor, col: Tensor, block: Tensor, signif
     row_index = placement.row_index[source]
 
     def per_column(values: Tensor, empty: int) -> Tensor:
+        """Give one value per column the form of a placement's column fields."""
         filled = torch.full((total, width), empty, dtype=torch.int32, device=tile.device)
         filled[new_tile, new_col] = values.to(torch.int32)
         return filled

@@ -90,6 +90,7 @@ def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[st
     bits = torch.tensor(planes.bits, device=plane.device)[plane] * (output >= 0)
 
     def per_column(values: Tensor) -> Tensor:
+        """Repeat one value per column for every row block."""
         return values.to(torch.int32).repeat(row_blocks, 1)
 
     return {

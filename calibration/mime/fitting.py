@@ -2,8 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,8 @@ import xarray as xr
 from torch import Tensor, nn
 
 from calibration.batches import model_device, model_input, model_target, require_batches, with_progress
+from calibration.gradients import only_gradients_of
+from calibration.history import history_dataset
 from calibration.mime.attach import named_thresholds
 from calibration.mime.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from calibration.mime.threshold import Threshold
@@ -65,11 +66,11 @@ def fit(run: Run, batches: Iterable[Any], *, progress: bool, description: str) -
     """
     run.rates = [float(group["lr"]) for group in run.optimizer.param_groups]
     _continue_from_checkpoint(run)
-    with _only_gradients_of(run.model, run.learned):
+    with only_gradients_of(run.model, run.learned.values()):
         while run.epoch < run.epochs:
             label = f"{description}, epoch {run.epoch + 1}/{run.epochs}"
             _run_epoch(run, with_progress(batches, progress=progress, description=label))
-    return _history(run.rows)
+    return history_dataset(run.rows)
 
 
 def _run_epoch(run: Run, batches: Iterable[Any]) -> None:
@@ -170,27 +171,3 @@ def _continue_from_checkpoint(run: Run) -> None:
     run.epoch, run.step, run.rows, run.sums = state["epoch"], state["step"], state["rows"], state["sums"]
     run.epoch_random = state["epoch_random"]
     set_random_state(state["random"])
-
-
-@contextmanager
-def _only_gradients_of(model: nn.Module, learned: Mapping[str, Tensor]) -> Iterator[None]:
-    """Let gradients flow to what learns only; flags and gradients are as before on exit."""
-    before = [(parameter, parameter.requires_grad, parameter.grad) for parameter in model.parameters()]
-    moving = {id(tensor) for tensor in learned.values()}
-    try:
-        for parameter, _, _ in before:
-            parameter.requires_grad_(id(parameter) in moving)
-            parameter.grad = None
-        yield
-    finally:
-        for parameter, flag, gradient in before:
-            parameter.requires_grad_(flag)
-            parameter.grad = gradient
-
-
-def _history(rows: list[dict[str, float]]) -> xr.Dataset:
-    units = {"seconds": "s"}
-    return xr.Dataset(
-        {name: ("epoch", [row[name] for row in rows], {"units": units.get(name, "1")}) for name in rows[0]},
-        coords={"epoch": ("epoch", range(1, len(rows) + 1), {"long_name": "passes over the batches", "units": "1"})},
-    )

@@ -86,6 +86,7 @@ def _per_sample_norm(scales: Tensor, shifts: Tensor, index: Tensor) -> Callable[
     """Return a forward hook that normalises each sample by its own task."""
 
     def hook(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> Tensor:
+        """Swap the tensors of a module for those of each sample's task."""
         x = arguments[0]
         view = (len(index), -1, *(1,) * (x.ndim - 2))
         return torch.addcmul(shifts[index].view(view), x, scales[index].view(view))

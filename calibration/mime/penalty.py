@@ -23,6 +23,7 @@ def exponential_penalty(beta: float, reward: Reward) -> Penalty:
     sign = -1.0 if reward == "high" else 1.0
 
     def penalty(thresholds: list[Threshold]) -> Tensor:
+        """Return the penalty of the thresholds of a model."""
         if beta == 0 or not thresholds:
             return torch.zeros(())
         return beta * torch.stack([_sum(threshold, sign) for threshold in thresholds]).sum()

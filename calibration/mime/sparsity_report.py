@@ -91,13 +91,17 @@ def _measure(model: nn.Module, batches: Iterable[Any]) -> _Measurement:
     counts = {name: ReadCount() for name, layer in named_analog_layers(model) if layer.array.programmed_yet}
 
     def counted(name: str) -> Callable[..., None]:
+        """Return a hook that counts for a layer."""
+
         def hook(module: nn.Module, arguments: tuple[Tensor, ...], output: Tensor) -> None:
+            """Count the inputs of one call."""
             zeros[name] = zeros.get(name, 0) + int((output == 0).sum())
             sizes[name] = sizes.get(name, 0) + output.numel()
 
         return hook
 
     def read(layer: AbstractAnalogLayer, count: ReadCount) -> Callable[..., None]:
+        """Return what was counted."""
         return lambda module, arguments: count_reads(layer, arguments[0], count)
 
     device, number = model_device(model), 0

@@ -291,6 +291,7 @@ class CrossbarArray(nn.Module):
         probe = fn(torch.zeros((), dtype=self.code_spread.dtype, device=self.code_spread.device))
 
         def moved(tensor: Tensor) -> Tensor:
+            """Move a tensor and keep its precision."""
             return tensor.to(probe.device)
 
         half = probe.dtype in (torch.float16, torch.bfloat16)

@@ -84,6 +84,7 @@ def _phases(codes: Tensor, settings: ReadSettings) -> list[tuple[float, Tensor]]
     """Return the codes driven in each phase, as integers where they are cut into pulses, and the sign of the phase."""
 
     def driven(values: Tensor) -> Tensor:
+        """Return codes in the type in which they are cut into pulses."""
         if settings.cycles == 1 or settings.bipolar:
             return values
         return values.to(torch.uint8 if settings.code_bits <= 8 else torch.int32)

@@ -38,6 +38,7 @@ def differentiable_voltages(
 class _Voltages(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, conductance: Tensor, resistances: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+        """Compute, and keep what the adjoint pass needs."""
         left, right, _, ends, point, iv, tolerance, max_iterations = rest
         ctx.save_for_backward(conductance, left, right, point.word_line, point.bit_line)
         ctx.setting = ends, iv, tolerance, max_iterations
@@ -46,6 +47,7 @@ class _Voltages(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad_word: Tensor, grad_bit: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients by one adjoint pass."""
         conductance, left, right, word, bit = ctx.saved_tensors
         ends, iv, tolerance, max_iterations = ctx.setting
         voltage = word - bit

@@ -41,6 +41,7 @@ def node_matrix(inner: Tensor, outer: Tensor) -> Tensor:
 class _Join(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, first: Tensor, second: Tensor, count: int) -> Tensor:
+        """Compute, and keep what the adjoint pass needs."""
         kept_first, kept_second = first.shape[-1] - count, second.shape[-1] - count
         kept = kept_first + kept_second
         outer = torch.cat([first[..., kept_first:, :kept_first], second[..., :count, count:]], dim=-1)
@@ -62,6 +63,7 @@ class _Join(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Return the gradients by one adjoint pass."""
         (spread,) = ctx.saved_tensors
         count, kept = spread.shape[-2:]
         cut = ctx.kept_first

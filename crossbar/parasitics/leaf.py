@@ -69,6 +69,7 @@ class _LeafJoin(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, first: Tensor, second: Tensor, count: int) -> Tensor:
+        """Compute, and keep what the adjoint pass needs."""
         cut = first.shape[0] - count
         kept = cut + second.shape[0] - count
         outer = torch.cat([first[cut:, :cut], second[:count, count:]], dim=1)
@@ -89,6 +90,7 @@ class _LeafJoin(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+        """Return the gradients by one adjoint pass."""
         (spread,) = ctx.saved_tensors
         cut = ctx.cut
         grad = grad.clone()

@@ -47,6 +47,7 @@ def fit_drift(data: Measurements, read_noise: AffineReadNoise | None) -> FittedE
     start = np.array([slopes.mean(), max(slopes.std(), 1e-4)])
 
     def negative_log_likelihood(x: Array) -> float:
+        """Return what the fit minimises over mean and spread of the exponent."""
         spread = x[1] ** 2 + noise / leverage + 1e-16
         return float((0.5 * np.log(spread) + (slopes - x[0]) ** 2 / (2 * spread)).sum())
 
@@ -72,6 +73,7 @@ def _slopes(data: Measurements, elapsed: Array) -> tuple[Array, Array, float, in
     count = np.bincount(data.cell)
 
     def per_cell(values: Array) -> Array:
+        """Spread one value per cell over its measurements."""
         return np.asarray(np.bincount(data.cell, values))
 
     y = np.log(data.mean)

@@ -30,6 +30,7 @@ def maximise_likelihood(negative_log_likelihood: Callable[[Array], float], start
     scale = np.maximum(np.abs(start), 0.05 * np.abs(start).max())
 
     def scaled(x: Array) -> float:
+        """Return the objective in units of the starting point."""
         return negative_log_likelihood(x * scale)
 
     # Twice: a simplex that has collapsed on a ridge finds its way on from a fresh one.

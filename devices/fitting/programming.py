@@ -44,9 +44,11 @@ def fit_programming(
     unit = float(np.sqrt((error**2).mean()))
 
     def variance(x: Array) -> Array:
+        """Return the variance that the parameters give each measurement."""
         return np.asarray(np.maximum(powers @ x, 0) ** 2 + noise / unit**2 + 1e-12)
 
     def negative_log_likelihood(x: Array) -> float:
+        """Return what the fit minimises."""
         spread = variance(x)
         return float((0.5 * np.log(spread) + (error / unit) ** 2 / (2 * spread)).sum())
 

@@ -35,6 +35,7 @@ def fit_read_noise(data: Measurements) -> FittedEffect[AffineReadNoise] | None:
     start = np.array([pooled / scale / 2, pooled / scale / 2])
 
     def negative_log_likelihood(x: Array) -> float:
+        """Return what the fit minimises."""
         sigma = np.abs(x[0]) * g + np.abs(x[1]) * scale
         return float((freedom * (np.log(sigma / scale) + variance / (2 * sigma**2))).sum())
 

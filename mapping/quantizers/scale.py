@@ -53,6 +53,7 @@ def _least_squares(magnitude: Tensor, nearest: Callable[[Tensor], Tensor], wides
     values, counts = _histogram(magnitude) if widest.ndim == 0 else (magnitude, torch.ones_like(magnitude))
 
     def total(products: Tensor) -> Tensor:
+        """Return the squared error at a scale."""
         return products.sum(0) if widest.ndim else products.sum()
 
     best, saved = widest, torch.zeros_like(widest)

@@ -26,6 +26,7 @@ def _trained_digits(folder: Path | None) -> nn.Module:
 
 def _in_folder(load: Callable[[Path], nn.Module]) -> Callable[[Path | None], nn.Module]:
     def loaded(folder: Path | None) -> nn.Module:
+        """Return the loaded object."""
         if folder is None:
             raise ValueError("the trained weights need a folder.")
         return load(folder)
