@@ -31,7 +31,7 @@ class CrossbarConfig:
     """Word lines driven at a time (an operation unit), each group read and converted by itself; None: all of a tile."""
     undriven: Literal["grounded", "open"] = "grounded"
     """The other word lines meanwhile: held at 0 V, or their cells switched off by their access transistors."""
-    chunk: int = 2**19
+    chunk: int = 2**20
     """Numbers that the tiled plan holds of one product at a time: bit lines that share word lines x cycles x input
     vectors. It bounds the memory of a read; a product that stays in the cache is converted fastest."""
 

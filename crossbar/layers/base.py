@@ -120,11 +120,11 @@ class AbstractAnalogLayer(nn.Module, ABC):
         inputs = self.array.config.inputs
         weight = self.shape_weight(variance)
         if not inputs.offset_code:
-            return self.linear_map(pulse_power(units, inputs), weight).clamp_(min=0)
+            return self.linear_map(pulse_power(units, inputs), weight)  # sums of products of numbers >= 0
         # Padding is driven with the offset too, so what it adds is told apart from what the inputs add.
         rest = pulse_power(torch.full_like(units[..., :1], float(inputs.offset_code)), inputs)
         excess = self.linear_map(pulse_power(units + inputs.offset_code, inputs) - rest, weight)
-        return (excess + self.per_output(variance.sum(1)) * rest.flatten()[0]).clamp(min=0)
+        return (excess + self.per_output(variance.sum(1)) * rest.flatten()[0]).clamp_(min=0)
 
     def _read_tiled(self, units: Tensor, x: Tensor) -> Tensor:
         """Read tile by tile; a gradient passes as if the ADCs were ideal (straight through)."""
