@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from crossbar.parasitics.linear_solve import solve
+
 
 def block_elimination(conductance: Tensor, resistances: Tensor) -> Tensor:
     """Return the transfer matrix of arrays `(..., rows, cols)`, walking down the bit lines one word line at a time.
@@ -37,11 +39,11 @@ def block_elimination(conductance: Tensor, resistances: Tensor) -> Tensor:
     sources = conductance.new_zeros(*conductance.shape[:-2], cols, 0)
     for index in range(rows):
         cells = conductance[..., index, :]
-        line = torch.linalg.solve(identity + cells[..., :, None] * wire, torch.diag_embed(cells))
+        line = solve(identity + cells[..., :, None] * wire, torch.diag_embed(cells))
         sources = torch.cat([sources, line.sum(-1, keepdim=True)], dim=-1)  # driven by 1 V behind the wire
         segment = column if index < rows - 1 else column + sense
         admittance = admittance + line
         both = torch.cat([admittance, sources], dim=-1)
-        both = torch.linalg.solve(identity + segment * admittance, both)
+        both = solve(identity + segment * admittance, both)
         admittance, sources = both[..., :cols], both[..., cols:]
     return sources.mT

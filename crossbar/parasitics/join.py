@@ -6,6 +6,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from crossbar.parasitics.linear_solve import inverse
+
 
 def join(first: Tensor, second: Tensor, count: int) -> Tensor:
     """Connect the last `count` ports of one network to the first `count` of another, and eliminate them.
@@ -88,6 +90,4 @@ class _Join(torch.autograd.Function):
 def _solve(matrix: Tensor, right: Tensor) -> Tensor:
     if matrix.shape[-1] == 1:
         return right / matrix
-    inverse, _ = torch.linalg.inv_ex(matrix)
-    solution: Tensor = inverse @ right
-    return solution
+    return inverse(matrix) @ right

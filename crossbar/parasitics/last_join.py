@@ -5,6 +5,7 @@ from torch import Tensor
 
 from crossbar.parasitics.block import Block
 from crossbar.parasitics.join import node_matrix
+from crossbar.parasitics.linear_solve import solve
 
 
 def last_join(upper: Block, lower: Block) -> Tensor:
@@ -21,6 +22,6 @@ def last_join(upper: Block, lower: Block) -> Tensor:
     to_lower = lower.coupling[..., :common, common:]
     inner = upper.coupling[..., top:, top:] + lower.coupling[..., :common, :common]
     nodes = node_matrix(inner, torch.cat([to_top, to_lower], dim=-1))
-    share = torch.linalg.solve(nodes, to_lower[..., bottom:])  # (..., common, cols): share of ground's pull on a node
+    share = solve(nodes, to_lower[..., bottom:])  # (..., common, cols): share of ground's pull on a node
     direct = lower.coupling[..., common : common + bottom, common + bottom :]
     return torch.cat([to_top.mT @ share, direct + to_lower[..., :bottom].mT @ share], dim=-2)

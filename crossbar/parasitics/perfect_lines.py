@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from crossbar.parasitics.linear_solve import solve
+
 
 def perfect_lines(conductance: Tensor, resistances: Tensor) -> Tensor:
     """Return the transfer matrix of arrays `(..., rows, cols)` with `row = 0` or `column = 0`.
@@ -45,8 +47,7 @@ def _perfect_word_lines(conductance: Tensor, column: Tensor, driver: Tensor, sen
     coupling = _word_line_coupling(conductance, looking_up, passed, column, sense)
     load = torch.diag_embed(transfer.sum(-1) + coupling.sum(-1)) - coupling
     identity = torch.eye(load.shape[-1], dtype=load.dtype, device=load.device)
-    solved: Tensor = torch.linalg.solve(identity + driver * load, transfer)
-    return solved
+    return solve(identity + driver * load, transfer)
 
 
 def _word_line_coupling(
