@@ -11,6 +11,9 @@ One line here, the same line on all cores, the same line on a Slurm cluster (das
         cluster.scale(jobs=64)
         dataset = sweep.run(point, "runs/study.zarr", client.get_executor())
 
+Load models and data in `setup=`, or in a cached function inside `torch.random.fork_rng()`: what loading draws from torch's
+stream would otherwise shift the one trial of each worker that loads.
+
 Interrupted? Run the line again. Curious? `load_sweep("runs/study.zarr")` reads what is there so far.
 """
 
