@@ -32,7 +32,9 @@ class Loaded(NamedTuple):
 
 def study_point(parameters: Mapping[str, Any], *, generator: torch.Generator, study: str) -> dict[str, float]:
     """Program one chip, calibrate it, and return its accuracy; `study` is the study as JSON."""
-    loaded = load_study(study)
+    # What loading draws must not shift the stream of the one trial of each worker that loads.
+    with torch.random.fork_rng(devices=[]):
+        loaded = load_study(study)
     asked = loaded.study
     batch = asked.data.get("batch", _BATCH)
     digital = dict.fromkeys(asked.model.get("digital", ()))
