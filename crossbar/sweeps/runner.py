@@ -157,7 +157,7 @@ def _check_importable(point: Point, setup: Callable[[], object] | None, executor
                             f"Got {function!r}: {error}.") from error  # fmt: skip
         if interactive:
             raise TypeError(f"`{name}` must stand in a file, for worker processes to import it. Got {function!r} from "
-                            "an interactive session. Move it to a module beside the notebook.")  # fmt: skip
+                            "an interactive prompt. Move it to a module beside the notebook.")  # fmt: skip
 
 
 @contextlib.contextmanager

@@ -44,20 +44,20 @@ def run_and_kill(folder, workers, trials, delay):
     process.send_signal(signal.SIGKILL)
     process.wait()
     deadline = time.monotonic() + 10
-    while processes_of_session(process.pid) and time.monotonic() < deadline:
+    while processes_of_leader(process.pid) and time.monotonic() < deadline:
         time.sleep(0.01)
-    assert processes_of_session(process.pid) == []
+    assert processes_of_leader(process.pid) == []
 
 
-def processes_of_session(session):
-    """Living processes of a session, zombies left out."""
+def processes_of_leader(leader):
+    """Living processes that one process leads, zombies left out."""
     found = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
-            state, _, _, of_session = stat.read_text().rpartition(")")[2].split()[:4]
+            state, _, _, led_by = stat.read_text().rpartition(")")[2].split()[:4]
         except (FileNotFoundError, ProcessLookupError):
             continue
-        if int(of_session) == session and state != "Z":
+        if int(led_by) == leader and state != "Z":
             found.append(stat.parent.name)
     return found
 
