@@ -1,14 +1,14 @@
 """Accuracy and crossbars of SME's mapping next to named baselines, on trained CIFAR-10 networks.
 
-Usage: python -m benchmarks.sme DATA [--networks resnet20 separable vgg16] [--images 1000] [--size 64] [--no-device]
-       [--only WORD ...]
+Usage: python -m benchmarks.sme DATA [--networks resnet20 separable vgg16] [--images 2000] [--search-images 4000]
+       [--chips 1] [--size 64] [--no-device] [--only WORD ...]
 
 DATA holds cifar10.npz and the trained weights; the separable network is trained here and kept in OUT. All convolutions
 lie on crossbars of one-bit cells (ISAAC's of two bits), the classifier is digital; inputs are 8 bits, bit by bit.
-Squeezes are searched on test images from 1000 on with a budget of 0.3 points; accuracies are of the first ones. "RRAM"
-adds read noise (sigma/mu 0.1, one draw per programming) and wires (row 5, column 10, driver and sense 1000 ohm), before
-and after the batch-norm statistics of 1000 training images. Ones: per weight and stored plane, mean and largest over
-planes.
+Accuracies are of the first test images; squeezes are searched on the ones that follow, with a budget of 0.3 points.
+"RRAM" adds read noise (sigma/mu 0.1, one draw per programming) and wires (row 5, column 10, driver and sense 1000 ohm),
+before and after the batch-norm statistics of 1000 training images, mean over chips. Ones: per weight and stored plane,
+mean and largest over planes.
 """
 
 import argparse
@@ -17,6 +17,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -50,7 +51,8 @@ class Study:
     train: Split
     validation: Split
     test: Split
-    device: bool
+    chips: int
+    """Chips of the RRAM columns; 0 leaves them out."""
     dense: xb.MappingConfig
     only: tuple[str, ...]
     trials: str
@@ -89,7 +91,7 @@ class Study:
         stored = density.where(density > 0)
         ideal = accuracy(analog, self.test)
         del analog
-        before, after = self.on_rram(mapping, planes, model) if self.device else (float("nan"), float("nan"))
+        before, after = self.on_rram(mapping, planes, model)
         print(
             f"{label:46s} {int(own.crossbars.sum()):9d} {100 * ideal:6.1f} {100 * before:6.1f} {100 * after:6.1f} "
             f"{float(own.adc_conversions.sum()) / 1e6:7.1f} {int(own.input_cycles.sum()):7d} "
@@ -100,12 +102,15 @@ class Study:
     def on_rram(
         self, mapping: xb.MappingConfig, planes: dict[str, int], model: nn.Module | None
     ) -> tuple[float, float]:
-        """Return the accuracy on a noisy chip with wires, before and after new batch-norm statistics."""
-        analog = self.convert(mapping, planes, rram=True, model=model)
-        xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
-        before = accuracy(analog, self.test)
-        adapt_batchnorm(analog, self.train.first(1000).batches(250))
-        return before, accuracy(analog, self.test)
+        """Return the mean accuracy on noisy chips with wires, before and after new batch-norm statistics."""
+        before, after = [], []
+        for chip in range(self.chips):
+            analog = self.convert(mapping, planes, rram=True, model=model)
+            xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(chip))
+            before.append(accuracy(analog, self.test))
+            adapt_batchnorm(analog, self.train.first(1000).batches(250))
+            after.append(accuracy(analog, self.test))
+        return float(np.mean(before)) if before else np.nan, float(np.mean(after)) if after else np.nan
 
     def search(self, name: str, mapping: xb.MappingConfig) -> dict[str, int]:
         """Find the planes that each layer can lose, and print them."""
@@ -192,7 +197,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("data", type=Path)
     parser.add_argument("--networks", nargs="+", default=["resnet20", "separable", "vgg16"])
-    parser.add_argument("--images", type=int, default=1000)
+    parser.add_argument("--images", type=int, default=2000, help="test images")
+    parser.add_argument("--search-images", type=int, default=4000)
+    parser.add_argument("--chips", type=int, default=1, help="chips of the RRAM columns")
     parser.add_argument("--training-images", type=int, default=4000)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--no-device", action="store_true", help="ideal arrays only")
@@ -207,8 +214,9 @@ def main() -> None:
         "vgg16": lambda: (load_vgg16(arguments.data), "2"),
         "separable": lambda: (model := separable(arguments.data, arguments.out), str(len(model) - 1)),
     }
-    train, test = load_cifar10(arguments.data, train=arguments.training_images, test=1000 + arguments.images)
-    validation = Split(test.images[1000 : 1000 + arguments.images], test.labels[1000 : 1000 + arguments.images])
+    count = arguments.images
+    train, images = load_cifar10(arguments.data, train=arguments.training_images, test=count + arguments.search_images)
+    validation = Split(images.images[count:], images.labels[count:])
     for name in arguments.networks:
         model, classifier = networks[name]()
         size = arguments.size
@@ -220,12 +228,12 @@ def main() -> None:
                 classifier=classifier,
                 train=train,
                 validation=validation,
-                test=test.first(arguments.images),
-                device=not arguments.no_device,
+                test=images.first(count),
+                chips=0 if arguments.no_device else arguments.chips,
                 dense=dense,
                 only=tuple(arguments.only),
                 no_search=arguments.no_search,
-                trials=str(arguments.out / f"squeeze_{name}_{size}_{arguments.images}"),
+                trials=str(arguments.out / f"squeeze_{name}_{size}_{count}"),
             )
         )
 

@@ -11,3 +11,4 @@ from crossbar.examples.resnet20 import load_resnet20 as load_resnet20
 from crossbar.examples.separable import separable_network as separable_network
 from crossbar.examples.separable import train_separable as train_separable
 from crossbar.examples.vgg16 import load_vgg16 as load_vgg16
+from crossbar.examples.vgg16 import vgg16 as vgg16
