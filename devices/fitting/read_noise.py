@@ -19,7 +19,8 @@ def fit_read_noise(data: Measurements) -> FittedEffect[AffineReadNoise] | None:
     ValueError
         If reads are repeated, but too rarely.
     """
-    repeated = data.reads > 1
+    # A cell that is off reads 0 each time: it is cut off there, and tells nothing of noise that grows with conductance.
+    repeated = (data.reads > 1) & ((data.mean != 0) | (data.variance != 0))
     if not repeated.any():
         return None
     freedom, variance, g = data.reads[repeated] - 1.0, data.variance[repeated], data.mean[repeated]

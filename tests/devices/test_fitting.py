@@ -158,6 +158,17 @@ def test_cells_at_zero_have_no_power_law():
         devices.fit(data)
 
 
+def test_cells_that_are_off_say_nothing_of_read_noise():
+    """Fit cells of which a tenth always read 0 S; a warning of numpy's would fail the test."""
+    rng = np.random.default_rng(0)
+    target = np.linspace(0, 20e-6, 10).repeat(30)
+    reads = target[:, None] * (1 + 0.03 * rng.standard_normal((len(target), 8)))
+    data = xr.Dataset({"conductance": (("cell", "read"), reads)}, {"target": ("cell", target), "time": 1.0})
+    noise = devices.fit(data).device.read_noise
+    assert abs(noise.slope - 0.03) < 4 * 0.03 / np.sqrt(2 * 7 * 270)
+    assert noise.offset < 1e-8
+
+
 def test_a_csv_without_a_header_is_refused(tmp_path):
     path = tmp_path / "cells.csv"
     path.write_text("1e-6,1e-6,1.0\n2e-6,2e-6,1.0\n")
