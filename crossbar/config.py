@@ -51,7 +51,8 @@ class CrossbarConfig:
         if levels is not None and 2**self.mapping.cell_bits > levels:
             raise ValueError(
                 f"`mapping.cell_bits` must fit the {levels} levels of the device. Got {self.mapping.cell_bits}, "
-                f"which needs {2**self.mapping.cell_bits} levels. Use fewer bits per cell."
+                f"which needs {2**self.mapping.cell_bits} levels. Use fewer bits per cell, or a device without the limit: "
+                "`dataclasses.replace(device, levels=None)`."
             )
         if self.plan == "collapsed" and self.adc is not None:
             raise ValueError("`plan='collapsed'` cannot convert every read. Use adc=None, or plan='tiled' or 'auto'.")

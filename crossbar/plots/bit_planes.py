@@ -45,7 +45,7 @@ def plot_bit_planes(placements: Mapping[str, Placement]) -> "Figure":
     weights = sorted(
         {weight for p in placements.values() for weight in _significance(p)}, key=lambda w: (w < 0, -abs(w))
     )
-    figure = Figure(figsize=(COLUMN_WIDTH, 0.5 + len(placements) * (0.5 + 0.11 * len(weights))), layout="constrained")
+    figure = Figure(figsize=(COLUMN_WIDTH, 0.5 + len(placements) * (0.5 + 0.14 * len(weights))), layout="constrained")
     panels = figure.subplots(len(placements), 1, squeeze=False, sharex=True)[:, 0]
     grids = {title: _grid(placement, weights) for title, placement in placements.items()}
     top = max(float(np.nanmax(grid)) for grid in grids.values())
@@ -53,7 +53,7 @@ def plot_bit_planes(placements: Mapping[str, Placement]) -> "Figure":
     for panel, (title, grid) in zip(panels, grids.items(), strict=True):
         images.append(panel.imshow(grid, aspect="auto", cmap=COLOUR_MAP, vmin=0, vmax=top, interpolation="nearest"))
         panel.set_title(f"{title}: {placements[title].tiles} arrays", fontsize=8)
-        panel.set_yticks(range(len(weights)), [_label(weight) for weight in weights], fontsize=5)
+        panel.set_yticks(range(len(weights)), [_label(weight) for weight in weights], fontsize=7)
         panel.set_ylabel("plane", fontsize=8)
         panel.tick_params(axis="x", labelsize=7)
     panels[-1].set_xlabel("block of inputs and outputs", fontsize=8)
