@@ -33,6 +33,12 @@ ONE_CELL = xb.MappingConfig(weight_bits=8, cell_bits=7, rows=64, cols=64)
 """One cell per weight and sign: the noise of the paper, which emulates in weight space."""
 TWO_SLICES = xb.MappingConfig(weight_bits=9, cell_bits=4, rows=64, cols=64)
 """Two full 4-bit cells per weight and sign: the paper's hardware, each cell with noise of its own."""
+REFERENCE = xb.MappingConfig(weight_bits=8, cell_bits=8, rows=64, cols=64, encoding="offset", reference_column=True)
+"""One cell per weight, zero in the middle of the window, and a reference column: half the cells, all of them loaded."""
+PAPER_WIRES = {
+    64: {"pc2": 3.07e-3, "before": 74.37, "adapted": 86.31, "tuned": 87.97},
+    128: {"pc2": 7.84e-3, "before": 32.9, "adapted": 83.03, "tuned": 87.81},
+}
 FEFET_DRIFT = 0.1
 """The exponent of the paper's table 1: conductances shrink as t^-0.1, noise that does not shrink grows beside them."""
 DRIFT_PAPER = {"adapted": 88.62 - 76.5, "tuned": 88.62 - 5.0}
@@ -80,7 +86,7 @@ ROWS: Mapping[str, Row] = {
     "RRAM wires 64x64": Row(
         device=_quiet(devices.RRAM),
         wires=WIRES,
-        paper={"pc2": 3.07e-3, "before": 74.37, "adapted": 86.31, "tuned": 87.97},
+        paper=PAPER_WIRES[64],
     ),
     "RRAM wires 64x64 + noise": Row(device=devices.RRAM, wires=WIRES, paper={"before": 62.28, "tuned": 83.22}),
     "RRAM noise, two slices": Row(
@@ -90,17 +96,20 @@ ROWS: Mapping[str, Row] = {
         device=_quiet(devices.RRAM),
         mapping=_sized(ONE_CELL, 128),
         wires=WIRES,
-        paper={"pc2": 7.84e-3, "before": 32.9, "adapted": 83.03, "tuned": 87.81},
+        paper=PAPER_WIRES[128],
     ),
     "RRAM wires 128x128 + noise": Row(
         device=devices.RRAM, mapping=_sized(ONE_CELL, 128), wires=WIRES, paper={"before": 27.86, "tuned": 81.59}
     ),
     "RRAM wires 64x64, two slices": Row(
-        device=_quiet(devices.RRAM),
-        mapping=TWO_SLICES,
-        wires=WIRES,
-        paper={"pc2": 3.07e-3, "before": 74.37, "adapted": 86.31, "tuned": 87.97},
+        device=_quiet(devices.RRAM), mapping=TWO_SLICES, wires=WIRES, paper=PAPER_WIRES[64]
     ),
+    **{
+        f"RRAM wires {size}x{size}, reference column": Row(
+            device=_quiet(devices.RRAM), mapping=_sized(REFERENCE, size), wires=WIRES, paper=paper
+        )
+        for size, paper in PAPER_WIRES.items()
+    },
     **{
         f"FeFET drift {t:.0e} s": Row(device=_quiet(devices.FeFET), time=t, paper=paper)
         for t, paper in ((1e0, {}), (1e2, {}), (1e5, {}), (1e8, {}), (1e10, DRIFT_PAPER))

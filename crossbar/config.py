@@ -54,14 +54,7 @@ class CrossbarConfig:
                 f"which needs {2**self.mapping.cell_bits} levels. Use fewer bits per cell, or a device without the limit: "
                 "`dataclasses.replace(device, levels=None)`."
             )
-        if self.plan == "collapsed" and self.adc is not None:
-            raise ValueError("`plan='collapsed'` cannot convert every read. Use adc=None, or plan='tiled' or 'auto'.")
-        if self.plan == "collapsed" and self.shifted_rows_see_fresh_noise:
-            raise ValueError(
-                "`plan='collapsed'` cannot give shifted rows the fresh read noise of pulses of several bits. Got "
-                f"mapping.squeezed_planes={self.mapping.squeezed_planes}, inputs.pulse_bits={self.inputs.pulse_bits}. "
-                "Use plan='tiled' or 'auto', or inputs.dac_bits=1."
-            )
+        self._check_collapsed()
         check_read_voltage(self.device, self.inputs.read_voltage)
         if self.adc is not None and self.adc.subtraction == "analog" and self.mapping.encoding != "differential":
             raise ValueError(
@@ -71,12 +64,38 @@ class CrossbarConfig:
         if self.adc is not None and self.inputs.bits is None:
             raise ValueError("`adc` needs input codes. Got inputs.bits=None. Give the inputs a number of bits.")
 
+    def _check_collapsed(self) -> None:
+        if self.plan != "collapsed":
+            return
+        if self.adc is not None:
+            raise ValueError("`plan='collapsed'` cannot convert every read. Use adc=None, or plan='tiled' or 'auto'.")
+        if self.shifted_rows_see_fresh_noise:
+            raise ValueError(
+                "`plan='collapsed'` cannot give shifted rows the fresh read noise of pulses of several bits. Got "
+                f"mapping.squeezed_planes={self.mapping.squeezed_planes}, inputs.pulse_bits={self.inputs.pulse_bits}. "
+                "Use plan='tiled' or 'auto', or inputs.dac_bits=1."
+            )
+        if self.references_see_fresh_noise:
+            raise ValueError(
+                "`plan='collapsed'` cannot give the bit lines of an array the fresh read noise of the reference column "
+                "that they share. Use plan='tiled' or 'auto', or mapping.reference_column=False."
+            )
+
     @property
     def shifted_rows_see_fresh_noise(self) -> bool:
         """Whether read noise is drawn at every read of input pulses whose bits a row shift deals out anew."""
-        noise, pulse_bits = self.device.read_noise, self.inputs.pulse_bits
-        fresh = noise is not None and noise.draw == "read"
-        return fresh and self.mapping.squeezed_planes > 0 and pulse_bits is not None and pulse_bits > 1
+        pulse_bits = self.inputs.pulse_bits
+        return self._fresh_noise and self.mapping.squeezed_planes > 0 and pulse_bits is not None and pulse_bits > 1
+
+    @property
+    def references_see_fresh_noise(self) -> bool:
+        """Whether the read noise of reference columns, common to bit lines, is drawn at every read."""
+        return self._fresh_noise and self.mapping.reference_column
+
+    @property
+    def _fresh_noise(self) -> bool:
+        noise = self.device.read_noise
+        return noise is not None and noise.draw == "read"
 
 
 _MEMBERS = {"device": Device, "wires": Wires, "mapping": MappingConfig, "inputs": InputConfig}

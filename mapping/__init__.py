@@ -21,6 +21,8 @@ from mapping.quantizers import TernaryQuantizer as TernaryQuantizer
 from mapping.quantizers import UniformQuantizer as UniformQuantizer
 from mapping.quantizers import fake_quantize as fake_quantize
 from mapping.quantizers import quantize_weight as quantize_weight
+from mapping.reference_columns import reference_share as reference_share
+from mapping.reference_columns import subtract_references as subtract_references
 from mapping.release import release_empty_tiles as release_empty_tiles
 from mapping.row_order import sorted_rows as sorted_rows
 from mapping.squeeze_out import squeeze_out as squeeze_out

@@ -25,6 +25,9 @@ class MappingConfig:
     """How signed codes become non-negative levels; a key of `mapping.encodings.ENCODINGS`."""
     slicing: Literal["inter", "intra"] = "inter"
     """Slices of a weight in arrays of their own (inter), or side by side on the bit lines of one array (intra)."""
+    reference_column: bool = False
+    """Give every array one more bit line that holds the offset and is subtracted, so that wires and drift act on it too;
+    for encoding "offset", whose offset is else subtracted as a number."""
     granularity: Literal["tensor", "output"] = "tensor"
     """One weight scale per layer, or one per output channel; used by the default quantiser."""
     quantizer: AbstractQuantizer | None = None
@@ -52,7 +55,7 @@ class MappingConfig:
                 f"`cell_bits` must be <= `weight_bits`. Got cell_bits={self.cell_bits}, "
                 f"weight_bits={self.weight_bits}. Use fewer bits per cell, or more bits per weight."
             )
-        for name in ("release_empty", "merge_columns"):
+        for name in ("reference_column", "release_empty", "merge_columns"):
             check_boolean(name, getattr(self, name))
         check_instance("quantizer", self.quantizer, AbstractQuantizer, optional=True)
         if self.quantizer is not None and self.quantizer.magnitude_bits + 1 != self.weight_bits:
@@ -62,6 +65,7 @@ class MappingConfig:
             )
         check_choice("row_order", self.row_order, ("given", "sorted"))
         self._check_squeeze()
+        self._check_reference_column()
 
     def _check_squeeze(self) -> None:
         check_integer("squeezed_planes", self.squeezed_planes, at_least=0)
@@ -71,6 +75,19 @@ class MappingConfig:
             raise ValueError(
                 f"`squeezed_planes` must be one of {', '.join(map(str, self.squeezable_planes()))} (whole cells of "
                 f"{self.weight_bits}-bit weights, at least one left). Got {self.squeezed_planes}."
+            )
+
+    def _check_reference_column(self) -> None:
+        if self.reference_column and self.encoding != "offset":
+            raise ValueError(
+                f"`reference_column` needs encoding='offset', the one with an offset to subtract. Got {self.encoding!r}. "
+                "Use reference_column=False."
+            )
+        if self.reference_column and (self.squeezed_planes or self.merge_columns):
+            raise ValueError(
+                "`reference_column` goes with dense columns only. Got "
+                f"squeezed_planes={self.squeezed_planes}, merge_columns={self.merge_columns}. Use 0 and False, or "
+                "reference_column=False."
             )
 
     def squeezable_planes(self) -> tuple[int, ...]:

@@ -75,12 +75,12 @@ def _place_groups(quantized: QuantizedWeight, config: MappingConfig, groups: int
 
 def _join_groups(blocks: list[Placement], scale: Tensor) -> Placement:
     """Stack the tiles of independent blocks, with inputs and outputs numbered through."""
-    first = blocks[0]
+    first, outputs = blocks[0], blocks[0].outputs * len(blocks)
     shifted = [
         {
             **block.tensors(),
             "row_index": torch.where(block.row_index >= 0, block.row_index + number * block.inputs, -1),
-            "column_index": torch.where(block.column_index >= 0, block.column_index + number * block.outputs, -1),
+            "column_index": _numbered_through(block, number, outputs),
         }
         for number, block in enumerate(blocks)
     ]
@@ -91,6 +91,15 @@ def _join_groups(blocks: list[Placement], scale: Tensor) -> Placement:
         **tensors,
         scale=scale,
         inputs=first.inputs * len(blocks),
-        outputs=first.outputs * len(blocks),
+        outputs=outputs,
+        references=first.references * len(blocks),
         groups=len(blocks),
     )
+
+
+def _numbered_through(block: Placement, number: int, outputs: int) -> Tensor:
+    """Return the column index of the block with this number; reference columns follow all `outputs`."""
+    index = block.column_index
+    reference = index - block.outputs + outputs + number * block.references
+    own = torch.where(index >= 0, index + number * block.outputs, -1)
+    return torch.where(index >= block.outputs, reference, own).to(index.dtype)

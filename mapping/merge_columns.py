@@ -18,7 +18,14 @@ def merge_columns(placement: Placement) -> Placement:
     A placement's column feeds one output, so that is not done here.)
 
     Afterwards an array holds columns of several planes; squeeze before, not after.
+
+    Raises
+    ------
+    ValueError
+        If the placement has reference columns.
     """
+    if placement.references:
+        raise ValueError("`placement` must have no reference columns. Map with reference_column=False.")
     rows_of = torch.cat([placement.row_index, placement.row_shift], 1)
     block = distinct(rows_of)
     width = placement.levels.shape[2]

@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from mapping.reference_columns import reference_share, subtract_references
+
 _CELLS_PER_CHUNK = 1 << 19
 
 
@@ -32,7 +34,7 @@ class Placement:
     row_shift: Tensor
     """Power-of-two shift of that input, int32, (tiles, rows)."""
     column_index: Tensor
-    """Output that each column feeds, -1 for none, int32, (tiles, cols)."""
+    """Output that each column feeds, -1 for none, int32, (tiles, cols); from `outputs` on, reference columns."""
     column_significance: Tensor
     """Signed integer weight of each column, int32, (tiles, cols)."""
     column_bits: Tensor
@@ -42,7 +44,7 @@ class Placement:
     scale: Tensor
     """Weight of one integer unit, () or (outputs,)."""
     digital_offset: int
-    """Integer added to every weight by the periphery."""
+    """Integer added to every weight, by the periphery or, where there are any, by subtracting reference columns."""
     inputs: int
     """Inputs of the layer, over all groups."""
     outputs: int
@@ -53,6 +55,8 @@ class Placement:
     """Planes of the encoding."""
     array_shape: tuple[int, int]
     """Word lines and bit lines of a physical array, of which the tiles show the used part."""
+    references: int = 0
+    """Reference columns, each standing in all arrays above each other (`mapping.reference_columns`)."""
 
     @property
     def tiles(self) -> int:
@@ -63,6 +67,11 @@ class Placement:
     def inputs_per_group(self) -> int:
         """Inputs that an output sees."""
         return self.inputs // self.groups
+
+    @property
+    def lines(self) -> int:
+        """Outputs and, after them, reference columns."""
+        return self.outputs + self.references
 
     def tensors(self) -> dict[str, Any]:
         """Return the tensor fields by name."""
@@ -80,6 +89,8 @@ class Placement:
     def to_codes(self) -> Tensor:
         """Return the integers that cells and digital offset stand for, int64, (inputs_per_group, outputs)."""
         codes = scatter_cells(self, self.levels.to(torch.int64), weight=self.column_significance)
+        if self.references:
+            return subtract_references(codes, reference_share(self))
         return codes + self.digital_offset
 
     def to_weight(self) -> Tensor:
@@ -104,9 +115,9 @@ def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None
     Returns
     -------
     Tensor
-        (inputs_per_group, outputs), of the dtype of `values`.
+        (inputs_per_group, lines), of the dtype of `values`.
     """
-    result = values.new_zeros(placement.inputs_per_group * placement.outputs)
+    result = values.new_zeros(placement.inputs_per_group * placement.lines)
     for tiles in tile_chunks(placement):
         part = torch.where(placement.used[tiles], values[tiles], 0)
         if weight is not None:
@@ -114,7 +125,7 @@ def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None
         if bool(placement.row_shift[tiles].any()):
             part = part * (2 ** (power * placement.row_shift[tiles].to(torch.int64)))[:, :, None].to(values.dtype)
         result.index_add_(0, cell_index(placement, tiles).flatten(), part.flatten())
-    return result.view(placement.inputs_per_group, placement.outputs)
+    return result.view(placement.inputs_per_group, placement.lines)
 
 
 def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
@@ -125,7 +136,7 @@ def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
     placement
         Where the cells are.
     matrices
-        One matrix per plane, (planes, inputs_per_group, outputs).
+        One matrix per plane, (planes, inputs_per_group, lines).
 
     Returns
     -------
@@ -133,7 +144,7 @@ def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
         (tiles, rows, cols); unused cells hold the entry of some other cell.
     """
     flat = matrices.reshape(-1)
-    size = placement.inputs_per_group * placement.outputs
+    size = placement.inputs_per_group * placement.lines
     result = flat.new_empty(placement.levels.shape)
     for tiles in tile_chunks(placement):
         index = cell_index(placement, tiles) + (placement.column_plane[tiles].to(torch.int64) * size)[:, None, :]
@@ -142,10 +153,10 @@ def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
 
 
 def cell_index(placement: Placement, tiles: slice) -> Tensor:
-    """Return the flat position of each cell's weight in (inputs_per_group, outputs), int64; unused cells give 0."""
+    """Return the flat position of each cell's weight in (inputs_per_group, lines), int64; unused cells give 0."""
     row = placement.row_index[tiles].clamp(min=0).to(torch.int64) % placement.inputs_per_group
     column = placement.column_index[tiles].clamp(min=0).to(torch.int64)
-    return (row * placement.outputs)[:, :, None] + column[:, None, :]
+    return (row * placement.lines)[:, :, None] + column[:, None, :]
 
 
 def integer_product(placement: Placement, inputs: Tensor) -> Tensor:
@@ -166,16 +177,19 @@ def integer_product(placement: Placement, inputs: Tensor) -> Tensor:
     if inputs.shape[-1] != placement.inputs:
         raise ValueError(f"`inputs` must have {placement.inputs} entries per vector. Got shape {tuple(inputs.shape)}.")
     vectors = inputs.reshape(-1, placement.inputs).to(torch.int64)
-    result = vectors.new_zeros(len(vectors), placement.outputs)
+    result = vectors.new_zeros(len(vectors), placement.lines)
     for tile in range(placement.tiles):
         rows, columns = placement.row_index[tile].to(torch.int64), placement.column_index[tile].to(torch.int64)
         driven = torch.where(rows >= 0, vectors[:, rows.clamp(min=0)] << placement.row_shift[tile].to(torch.int64), 0)
         product = driven @ (placement.levels[tile].to(torch.int64) * placement.used[tile])
         product = product * placement.column_significance[tile]
         result.index_add_(1, columns[columns >= 0], product[:, columns >= 0])
-    grouped = vectors.reshape(len(vectors), placement.groups, -1).sum(-1)
-    offset = placement.digital_offset * grouped.repeat_interleave(placement.outputs // placement.groups, 1)
-    return (result + offset).reshape(*inputs.shape[:-1], placement.outputs)
+    if placement.references:
+        result = subtract_references(result, reference_share(placement))
+    else:
+        grouped = vectors.reshape(len(vectors), placement.groups, -1).sum(-1)
+        result += placement.digital_offset * grouped.repeat_interleave(placement.outputs // placement.groups, 1)
+    return result.reshape(*inputs.shape[:-1], placement.outputs)
 
 
 def tile_chunks(placement: Placement) -> Iterator[slice]:

@@ -73,6 +73,8 @@ class _Stacks:
     @classmethod
     def of(cls, placement: Placement) -> "_Stacks":
         """Find the stacks of a placement."""
+        if placement.references:
+            raise ValueError("`placement` must have no reference columns. Map with reference_column=False.")
         lines = torch.cat([placement.row_index, placement.row_shift, placement.column_index], 1)
         index = distinct(lines)
         significance, tile_bits = placement.column_significance.long(), placement.column_bits.long()

@@ -8,6 +8,7 @@ from torch import Tensor
 from mapping.config import MappingConfig
 from mapping.encodings import Planes
 from mapping.placement import Placement
+from mapping.reference_columns import REFERENCE, with_reference_slots
 
 
 def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_order: Tensor | None = None) -> Placement:
@@ -33,13 +34,20 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
     rows = line_slots(inputs, config.rows, at_end=True).to(planes.levels.device)  # (row blocks, rows)
     if row_order is not None:
         rows = torch.where(rows >= 0, row_order.to(rows.device)[rows.clamp(min=0)], -1)
-    parts = []
+    parts, references = [], 0
     for members in _members(planes, config.slicing):
         # Slices of one output lie side by side: (outputs, members) flattened.
         columns = line_slots(outputs * len(members), config.cols, at_end=False).to(planes.levels.device)
+        if config.reference_column:
+            columns = with_reference_slots(columns)
         plane = torch.tensor(members, device=columns.device)[columns.clamp(min=0) % len(members)]
-        output = columns.clamp(min=0) // len(members)
-        parts.append(_cut(planes, rows, torch.where(columns >= 0, output, -1), plane))
+        output = torch.where(columns >= 0, columns // len(members), -1)
+        if config.reference_column:
+            number = outputs + references + torch.arange(len(columns), device=columns.device)[:, None]
+            plane = torch.where(columns == REFERENCE, members[-1], plane)
+            output = torch.where(columns == REFERENCE, number, output)
+            references += len(columns)
+        parts.append(_cut(planes, rows, output, plane))
     tensors: dict[str, Any] = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return Placement(
         **tensors,
@@ -49,7 +57,8 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
         inputs=inputs,
         outputs=outputs,
         planes=count,
-        array_shape=(config.rows, config.cols),
+        array_shape=(config.rows, config.cols + int(config.reference_column)),
+        references=references,
     )
 
 
@@ -82,12 +91,18 @@ def _members(planes: Planes, slicing: str) -> list[list[int]]:
 def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[str, Any]:
     """Cut the planes named by `plane` and `output` (column blocks, cols) into tiles, row block by row block."""
     row_blocks, column_blocks = len(rows), len(output)
+    outputs = planes.levels.shape[2]
     levels = planes.levels[
-        plane[None, :, None, :], rows.clamp(min=0)[:, None, :, None], output.clamp(min=0)[None, :, None, :]
+        plane[None, :, None, :], rows.clamp(min=0)[:, None, :, None], output.clamp(0, outputs - 1)[None, :, None, :]
     ]  # (row blocks, column blocks, rows, cols)
     used = (rows >= 0)[:, None, :, None] & (output >= 0)[None, :, None, :]
     significance = torch.tensor(planes.significance, device=plane.device)[plane] * (output >= 0)
     bits = torch.tensor(planes.bits, device=plane.device)[plane] * (output >= 0)
+    if bool((output >= outputs).any()):
+        reference = output >= outputs
+        significance = torch.where(reference, 1, significance)
+        middle = (2 ** (bits - 1).clamp(min=0)).to(levels.dtype)
+        levels = torch.where(reference[None, :, None, :], middle[None, :, None, :], levels)
 
     def per_column(values: Tensor) -> Tensor:
         """Repeat one value per column for every row block."""

@@ -55,6 +55,8 @@ def mappings(draw, levels):
     )
     if mapping.slicing == "inter":
         mapping = replace(mapping, squeezed_planes=draw(st.sampled_from(mapping.squeezable_planes())))
+    if mapping.encoding == "offset" and not mapping.merge_columns and not mapping.squeezed_planes:
+        mapping = replace(mapping, reference_column=draw(st.booleans()))
     return mapping
 
 
@@ -123,6 +125,7 @@ BAD_FIELDS = (
     ("mapping.quantizer", ("uniform", 3)),
     ("mapping.release_empty", ("yes", 2, None)),
     ("mapping.merge_columns", ("yes", 2, None)),
+    ("mapping.reference_column", ("yes", 2, None)),
     ("inputs.bits", (0, 1, 17, 4.5, "8")),
     ("inputs.dac_bits", (0, -1, 99, 1.5)),
     ("inputs.read_voltage", (0.0, -0.2, float("nan"), "0.2", None)),

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from crossbar.array.programming import level_step
 from devices import Device
-from mapping import Placement, scatter_cells
+from mapping import Placement, reference_share, scatter_cells, subtract_references
 
 
 def column_factor(placement: Placement, device: Device) -> Tensor:
@@ -17,9 +17,10 @@ def column_factor(placement: Placement, device: Device) -> Tensor:
 def baseline_weight(placement: Placement, device: Device) -> Tensor | None:
     """Return what the lower end of the window adds to each weight in integer units, (inputs_per_group, outputs).
 
-    The periphery subtracts it; None where it vanishes because every cell has a partner of the other sign.
+    The periphery subtracts it; None where it vanishes because every cell has a partner of the other sign, and where
+    reference columns carry it.
     """
-    if not placement.tiles:
+    if not placement.tiles or placement.references:
         return None
     g_min = torch.full(placement.used.shape, device.g_min, device=placement.used.device)
     baseline = scatter_cells(placement, g_min, weight=column_factor(placement, device))
@@ -30,9 +31,16 @@ def baseline_weight(placement: Placement, device: Device) -> Tensor | None:
 def effective_weight(placement: Placement, device: Device, transfer: Tensor, baseline: Tensor | None) -> Tensor:
     """Collapse transfer matrices (tiles, rows, cols) to the weight they act as, (inputs_per_group, outputs)."""
     weight = scatter_cells(placement, transfer, weight=column_factor(placement, device))
+    if placement.references:
+        return subtract_references(weight, chip_reference_share(placement, device)) * placement.scale
     if baseline is not None:
         weight = weight - baseline
     return (weight + placement.digital_offset) * placement.scale
+
+
+def chip_reference_share(placement: Placement, device: Device) -> Tensor:
+    """Return how often each output subtracts each reference column, the window's lower end included."""
+    return reference_share(placement, floor=device.g_min / device.window.span)
 
 
 def effective_variance(placement: Placement, device: Device, variance: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from crossbar.array.collapse import baseline_weight, effective_variance, effective_weight
+from crossbar.array.collapse import baseline_weight, chip_reference_share, effective_variance, effective_weight
 from crossbar.array.operation_units import split_rows
 from crossbar.array.plan import Plan, choose_plan
 from crossbar.array.prepare_read import adc_steps, may_clip, read_settings, read_tables
@@ -27,7 +27,7 @@ from crossbar.config import CrossbarConfig
 from crossbar.converters import CodeRange, code_range, draw_converter_errors
 from crossbar.serialization import config_to_json, tensor_to_text, text_to_tensor
 from devices import ProgrammedCells, conductance_at, redraw_drift
-from mapping import Placement, map_weight
+from mapping import Placement, map_weight, subtract_references
 
 _PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
 _CELLS = tuple(f.name for f in fields(ProgrammedCells) if f.name != "target")
@@ -65,6 +65,7 @@ class CrossbarArray(nn.Module):
     levels: Tensor
     steps: Tensor | None
     digital_weight: Tensor | None
+    reference_share: Tensor | None
     offset_weight: Tensor | None
     input_range: Tensor | None
     calibrated_steps: Tensor | None
@@ -83,7 +84,13 @@ class CrossbarArray(nn.Module):
         self._read_description = ""
         for name in (*_PLACEMENT, *_CELLS, *_READ, *_CALIBRATED):
             self.register_buffer(name, None)
-        for name in ("steps", "digital_weight", "offset_weight", *(f"read_{name}" for name in _TABLES)):
+        for name in (
+            "steps",
+            "digital_weight",
+            "reference_share",
+            "offset_weight",
+            *(f"read_{name}" for name in _TABLES),
+        ):
             self.register_buffer(name, None, persistent=False)
         if config.inputs.maximum is not None:
             self.input_range = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
@@ -211,8 +218,10 @@ class CrossbarArray(nn.Module):
         self.read_runs = find_runs(block, tables.output, tables.row_index, tables.row_shift)
         self.read_settings = read_settings(placement, self.config, clips=may_clip(tables, self.config))
         self._read_description = describe_read(self.read_runs, self.read_settings)
-        self.digital_weight = None
-        if baseline is not None or placement.digital_offset:
+        self.digital_weight = self.reference_share = None
+        if placement.references:
+            self.reference_share = chip_reference_share(placement, self.config.device).to(transfer.dtype)
+        elif baseline is not None or placement.digital_offset:
             digital = torch.full_like(self.effective_weight, float(placement.digital_offset))
             self.digital_weight = digital if baseline is None else digital - baseline.t()
 
@@ -242,6 +251,8 @@ class CrossbarArray(nn.Module):
             outputs = read_tiles(codes.t(), self.read_tables, self.read_runs, settings).t()
         if self.digital_weight is not None:
             outputs = outputs + _digital_part(codes + settings.input_offset, self.digital_weight, self.groups)
+        if self.reference_share is not None:
+            outputs = subtract_references(outputs, self.reference_share)
         outputs = outputs * self.scale
         return outputs if self.offset_weight is None else outputs - self.offset_weight
 

@@ -40,11 +40,16 @@ def program_placement(
         In tile layout, (tiles, rows, cols); 0 where there is no cell.
     """
     target = _plane_matrices(placement, target_conductance(placement, device), device.g_min)
-    cells = program_cells(device, target, generator=generator)
+    # Reference columns come last, so that those of other array sizes leave the cells of the weights as they are.
+    parts = [
+        program_cells(device, part, generator=generator)
+        for part in torch.split(target, [placement.outputs, placement.references], dim=2)
+        if part.numel()
+    ]
     tiles: dict[str, Any] = {}
-    for f in fields(cells):
-        matrices = getattr(cells, f.name)
-        in_tiles = None if matrices is None else gather_cells(placement, matrices)
+    for f in fields(parts[0]):
+        matrices = [getattr(part, f.name) for part in parts]
+        in_tiles = None if matrices[0] is None else gather_cells(placement, torch.cat(matrices, 2))
         tiles[f.name] = None if in_tiles is None else in_tiles.masked_fill(~placement.used, 0)
     return ProgrammedCells(**tiles)
 
@@ -104,9 +109,9 @@ def _transfer(conductance: Tensor, wires: Wires) -> Tensor:
 
 
 def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor:
-    """Lay cell values out by plane, (planes, inputs_per_group, outputs); positions without a cell hold `fill`."""
-    size = placement.inputs_per_group * placement.outputs
+    """Lay cell values out by plane, (planes, inputs_per_group, lines); positions without a cell hold `fill`."""
+    size = placement.inputs_per_group * placement.lines
     matrices = values.new_full((placement.planes * size,), fill)
     index = cell_index(placement, slice(None)) + (placement.column_plane.to(torch.int64) * size)[:, None, :]
     matrices[index[placement.used]] = values[placement.used]
-    return matrices.view(placement.planes, placement.inputs_per_group, placement.outputs)
+    return matrices.view(placement.planes, placement.inputs_per_group, placement.lines)

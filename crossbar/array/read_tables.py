@@ -73,8 +73,8 @@ def find_conversions(placement: Placement, *, analog_subtraction: bool) -> Conve
     partner = None
     if analog_subtraction:
         column, partner, block = _pairs(placement, column, block)
-    rank = _rank(block * (placement.outputs + 1) + output[column])
-    key = (block * (int(rank.max()) + 1) + rank) * placement.outputs + output[column] if len(column) else column
+    rank = _rank(block * (placement.lines + 1) + output[column])
+    key = (block * (int(rank.max()) + 1) + rank) * placement.lines + output[column] if len(column) else column
     order_in_block = key.argsort()
     return Conversions(
         block=block[order_in_block],
@@ -195,7 +195,7 @@ def _pairs(placement: Placement, column: Tensor, block: Tensor) -> tuple[Tensor,
     """Match every bit line of positive significance with the one that it is subtracted from."""
     significance = placement.column_significance.flatten().to(torch.int64)[column]
     output = placement.column_index.flatten().to(torch.int64)[column]
-    key = (block * placement.outputs + output) * (int(significance.abs().max()) + 1) + significance.abs()
+    key = (block * placement.lines + output) * (int(significance.abs().max()) + 1) + significance.abs()
     positive, negative = significance > 0, significance < 0
     plus, minus = key[positive].argsort(stable=True), key[negative].argsort(stable=True)
     if len(plus) != len(minus) or not torch.equal(key[positive][plus], key[negative][minus]):

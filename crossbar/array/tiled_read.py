@@ -21,7 +21,7 @@ class ReadSettings:
     """What a tiled read knows beside its tables, in plain numbers."""
 
     outputs: int
-    """Outputs of the layer."""
+    """Outputs of the layer and, after them, reference columns."""
     cycles: int
     """Pulses per input code."""
     pulse_bits: int

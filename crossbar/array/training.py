@@ -14,7 +14,8 @@ from mapping import ENCODINGS, map_weight, scatter_cells
 def code_spread(config: CrossbarConfig) -> Tensor:
     """Return the standard deviation that device noise gives each signed code, in codes, (2^weight_bits - 1,).
 
-    Entry `code + largest` adds programming error and read noise right after programming over the cells of the code.
+    Entry `code + largest` adds programming error and read noise right after programming over the cells of the code; what
+    a reference column adds, the same for all outputs of an array, is left out.
     """
     quantizer, device = config.mapping.effective_quantizer(), config.device
     largest = 2**quantizer.magnitude_bits - 1

@@ -68,7 +68,8 @@ def _significance(placement: Placement) -> list[int]:
     if not placement.tiles:
         raise ValueError("`placements` must hold arrays to show. Got one whose arrays were all released.")
     significance = placement.column_significance
-    mixed = (placement.column_index >= 0) & (significance != significance[:, :1])
+    weights = (placement.column_index >= 0) & (placement.column_index < placement.outputs)
+    mixed = weights & (significance != significance[:, :1])
     if bool(mixed.any()):
         raise ValueError(
             "`placements` must keep every plane in arrays of its own (slicing='inter', columns not merged)."
@@ -78,10 +79,11 @@ def _significance(placement: Placement) -> list[int]:
 
 def _grid(placement: Placement, weights: list[int]) -> np.ndarray:
     """Return the share of cells above level 0, (planes, blocks), NaN where there is no array."""
-    place = torch.stack([placement.row_index.amax(1), placement.column_index.amax(1)], 1)
-    block = distinct(place).tolist()
+    column = placement.column_index.masked_fill(placement.column_index >= placement.outputs, -1)
+    block = distinct(torch.stack([placement.row_index.amax(1), column.amax(1)], 1)).tolist()
     grid = np.full((len(weights), max(block) + 1), np.nan)
-    occupied = ((placement.levels != 0) & placement.used).flatten(1).sum(1) / placement.used.flatten(1).sum(1)
+    cells = placement.used & (column >= 0)[:, None, :]
+    occupied = ((placement.levels != 0) & cells).flatten(1).sum(1) / cells.flatten(1).sum(1)
     for weight, position, share in zip(_significance(placement), block, occupied.tolist(), strict=True):
         grid[weights.index(weight), position] = share
     return grid

@@ -29,11 +29,12 @@ def dense_footprint(config: MappingConfig, *, inputs: int, outputs: int, groups:
     else:
         per_group = arrays * row_blocks * -(-width * planes // config.cols)
     bit_lines = arrays * planes * width * row_blocks * groups
+    references = per_group * groups if config.reference_column else 0
     return Footprint(
         crossbars=per_group * groups,
-        cells=arrays * planes * inputs * outputs,
-        array_cells=config.rows * config.cols,
-        adc_conversions=bit_lines * cycles(0),
+        cells=arrays * planes * inputs * outputs + references // row_blocks * inputs,
+        array_cells=config.rows * (config.cols + int(config.reference_column)),
+        adc_conversions=(bit_lines + references) * cycles(0),
         input_cycles=cycles(0),
     )
 

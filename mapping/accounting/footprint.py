@@ -16,7 +16,7 @@ class Footprint:
     crossbars: int
     """Arrays."""
     cells: int
-    """Cells that hold a bit of a weight, zeros included."""
+    """Cells that hold a bit of a weight, zeros and reference columns included."""
     array_cells: int
     """Cells of one array."""
     adc_conversions: int

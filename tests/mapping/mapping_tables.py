@@ -34,6 +34,9 @@ ARRANGEMENTS = {
     "released": {"release_empty": True},
     "sorted and released": {"row_order": "sorted", "release_empty": True},
     "merged": {"merge_columns": True},
+    "reference column": {"encoding": "offset", "reference_column": True},
+    "reference column intra": {"encoding": "offset", "reference_column": True, "slicing": "intra"},
+    "reference column released": {"encoding": "offset", "reference_column": True, "release_empty": True},
     "merged intra": {"merge_columns": True, "slicing": "intra"},
 }
 """Settings of `MappingConfig` that leave the weights as they are."""

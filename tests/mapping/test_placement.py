@@ -82,13 +82,16 @@ def test_squeezed_cells_stand_for_the_squeezed_codes(case, data):
 @given(case=cases(), data=st.data())
 def test_a_stack_is_consistent(arrangement, case, data):
     weight, groups, config = case
-    squeezed = data.draw(st.sampled_from(config.squeezable_planes())) if "slicing" not in arrangement else 0
-    placement = map_weight(weight, replace(config, **arrangement, squeezed_planes=squeezed), groups=groups)
+    config = replace(config, **arrangement)
+    dense = config.slicing == "intra" or config.reference_column
+    squeezed = 0 if dense else data.draw(st.sampled_from(config.squeezable_planes()))
+    placement = map_weight(weight, replace(config, squeezed_planes=squeezed), groups=groups)
     tiles, rows, cols = placement.levels.shape
     assert placement.tiles == tiles
     assert rows <= config.rows
-    assert cols <= config.cols
-    assert placement.array_shape == (config.rows, config.cols)
+    width = config.cols + config.reference_column
+    assert cols <= width
+    assert placement.array_shape == (config.rows, width)
     assert (placement.inputs, placement.outputs) == (weight.shape[0] * groups, weight.shape[1])
     row_used, column_used = placement.row_index >= 0, placement.column_index >= 0
     assert torch.equal(placement.used, row_used[:, :, None] & column_used[:, None, :])
@@ -102,7 +105,10 @@ def test_a_stack_is_consistent(arrangement, case, data):
     assert int(placement.row_shift.min() if tiles else 0) >= 0
     # Inputs and outputs of a tile belong to one group.
     group = placement.row_index // placement.inputs_per_group
-    owner = placement.column_index // (placement.outputs // groups)
+    index, reference = placement.column_index, placement.column_index >= placement.outputs
+    owner = index // (placement.outputs // groups)
+    owner[reference] = (index[reference] - placement.outputs) // max(1, placement.references // groups)
+    assert (reference.sum(1) == int(config.reference_column)).all()
     for tile in range(tiles):
         assert len({*group[tile][row_used[tile]].tolist(), *owner[tile][column_used[tile]].tolist()}) == 1
 

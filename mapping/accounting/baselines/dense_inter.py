@@ -11,6 +11,7 @@ def dense_inter(config: MappingConfig) -> MappingConfig:
         config,
         cell_bits=1,
         encoding="differential",
+        reference_column=False,
         slicing="inter",
         squeezed_planes=0,
         release_empty=False,

@@ -7,5 +7,10 @@ from mapping.config import MappingConfig
 
 
 def isaac(config: MappingConfig) -> MappingConfig:
-    """Return ISAAC's mapping on our array size: 16-bit weights with an offset, 2-bit cells side by side (section 5)."""
-    return replace(dense_intra(config), weight_bits=16, cell_bits=2, encoding="offset", quantizer=None)
+    """Return ISAAC's mapping on our array size: 16-bit weights with an offset, 2-bit cells side by side (section 5).
+
+    The offset is subtracted by a reference column in every array, ISAAC's unit column.
+    """
+    return replace(
+        dense_intra(config), weight_bits=16, cell_bits=2, encoding="offset", reference_column=True, quantizer=None
+    )

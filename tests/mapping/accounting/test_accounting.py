@@ -30,12 +30,14 @@ def test_dense_counts_are_those_of_the_placement(data):
     groups = data.draw(st.sampled_from([1, 1, 2, 4]))
     inputs, width = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 12))
     weight_bits = data.draw(st.integers(2, 9))
+    encoding = data.draw(st.sampled_from(["differential", "offset", "twos_complement"]))
     config = MappingConfig(
         weight_bits=weight_bits,
         cell_bits=data.draw(st.integers(1, weight_bits)),
         rows=data.draw(st.integers(1, 9)),
         cols=data.draw(st.integers(1, 9)),
-        encoding=data.draw(st.sampled_from(["differential", "offset", "twos_complement"])),
+        encoding=encoding,
+        reference_column=encoding == "offset" and data.draw(st.booleans()),
         slicing=data.draw(st.sampled_from(["inter", "intra"])),
     )
     placement = map_weight(torch.randn(inputs, width * groups), config, groups=groups)
@@ -89,7 +91,8 @@ def test_densities_of_codes_and_of_cells_agree(encoding, cell_bits):
     config = MappingConfig(weight_bits=9, cell_bits=cell_bits, quantizer=SME, encoding=encoding, rows=16, cols=16)
     codes = quantize_weight(weight, SME)
     density = code_bit_density(codes, encoding)
-    for arrangement in ({}, {"slicing": "intra"}, {"row_order": "sorted", "release_empty": True}):
+    arrangements = [{}, {"slicing": "intra"}, {"row_order": "sorted", "release_empty": True}]
+    for arrangement in arrangements + [{"reference_column": True}] * (encoding == "offset"):
         placement = map_weight(weight, replace(config, **arrangement))
         torch.testing.assert_close(bit_density(placement, bits=len(density)), density)
     if encoding == "differential":
