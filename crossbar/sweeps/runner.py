@@ -1,6 +1,8 @@
 """One call of `Sweep.run`: lay out or reopen the store, compute what is missing, return everything."""
 
 import contextlib
+import difflib
+import json
 import logging
 import math
 import os
@@ -90,11 +92,10 @@ def _open_or_create(path: Path, sweep: "Sweep", attributes: dict[str, Any]) -> N
         create_store(path, sweep, attributes)
         found = dict(open_store(path).attrs)
     if found["specification_sha256"] != attributes["specification_sha256"]:
-        differences = "\n".join(
-            f"  {key} there: {found[key]}\n  {key} here:  {attributes[key]}"
-            for key in ("specification", "config")
-            if found[key] != attributes[key]
-        )
+        lines = [
+            _lines({key: json.loads(one[key]) for key in ("specification", "config")}) for one in (found, attributes)
+        ]
+        differences = "\n".join(difflib.unified_diff(*lines, "there", "here", n=4, lineterm=""))
         raise ValueError(f"`store` must be absent or hold this sweep. {path} holds another one:\n{differences}")
     changed = [words for key, words in _ORIGIN.items() if found[key] != attributes[key]]
     if changed and not (read_marks(open_store(path)) > 0).any():
@@ -105,6 +106,11 @@ def _open_or_create(path: Path, sweep: "Sweep", attributes: dict[str, Any]) -> N
             "use another store to compute it anew.",
             stacklevel=4,
         )
+
+
+def _lines(values: object) -> list[str]:
+    """Return JSON values as lines, one value each."""
+    return json.dumps(values, indent=1).splitlines()
 
 
 def _missing_jobs(path: Path, sweep: "Sweep", point: Point, setup: Callable[[], object] | None) -> list[Job]:
