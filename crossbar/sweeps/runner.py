@@ -92,10 +92,9 @@ def _open_or_create(path: Path, sweep: "Sweep", attributes: dict[str, Any]) -> N
         create_store(path, sweep, attributes)
         found = dict(open_store(path).attrs)
     if found["specification_sha256"] != attributes["specification_sha256"]:
-        lines = [
-            _lines({key: json.loads(one[key]) for key in ("specification", "config")}) for one in (found, attributes)
-        ]
-        differences = "\n".join(difflib.unified_diff(*lines, "there", "here", n=4, lineterm=""))
+        differences = "\n".join(
+            difflib.unified_diff(_identity(found), _identity(attributes), "there", "here", n=4, lineterm="")
+        )
         raise ValueError(f"`store` must be absent or hold this sweep. {path} holds another one:\n{differences}")
     changed = [words for key, words in _ORIGIN.items() if found[key] != attributes[key]]
     if changed and not (read_marks(open_store(path)) > 0).any():
@@ -108,9 +107,9 @@ def _open_or_create(path: Path, sweep: "Sweep", attributes: dict[str, Any]) -> N
         )
 
 
-def _lines(values: object) -> list[str]:
-    """Return JSON values as lines, one value each."""
-    return json.dumps(values, indent=1).splitlines()
+def _identity(attributes: Mapping[str, Any]) -> list[str]:
+    """Return what makes a sweep the same sweep as lines of JSON, one value each."""
+    return json.dumps({key: json.loads(attributes[key]) for key in ("specification", "config")}, indent=1).splitlines()
 
 
 def _missing_jobs(path: Path, sweep: "Sweep", point: Point, setup: Callable[[], object] | None) -> list[Job]:
