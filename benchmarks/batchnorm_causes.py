@@ -1,6 +1,9 @@
 """Why the batch-norm study differs from arXiv 2305.18416: what a gain does alone, and which networks noise hurts.
 
-    python -m benchmarks.batchnorm_causes --data FOLDER [--out FOLDER] [--epochs 12] [--only gain networks]
+    python -m benchmarks.batchnorm_causes --data FOLDER [--out FOLDER] [--epochs 12] [--only pc2 gain networks]
+
+*pc2*: PC2 of VGG16's fifth convolution under read noise, with one cell or two slices of a cell each per weight and sign,
+and as an emulation in weight space that lets the idle cell of a pair be quiet.
 
 *gain*: every convolution of VGG16 scaled by one number, batch norms as trained. It shows which per-layer gain the
 paper's accuracies before adaptation stand for.
@@ -22,13 +25,39 @@ from torch import Tensor, nn
 
 import crossbar as xb
 import devices
-from calibration import adapt_batchnorm, layer_deviations
+from benchmarks.batchnorm import ONE_CELL, ROWS, TWO_SLICES
+from calibration import adapt_batchnorm, layer_deviations, weight_pc2
 from crossbar.examples import Split, accuracy, load_cifar10, load_resnet20, load_vgg16, vgg16
 
+PARTS = ("pc2", "gain", "networks")
 GAINS = (1.0, 0.95, 0.9, 0.85, 0.8, 0.7, 0.63, 0.41)
 RATIOS = (0.05, 0.10, 0.15, 0.25)
 CHIPS, BATCH = 3, 50
-ONE_CELL = xb.MappingConfig(weight_bits=8, cell_bits=7, rows=64, cols=64)
+
+
+def noise_pc2(layer: nn.Module) -> Iterator[tuple[str, list[float]]]:
+    """Yield each noisy device of the paper, and PC2 of its emulations and of the paper."""
+    for name, row in ROWS.items():
+        if "pc2" not in row.paper or not row.random or row.mapping != ONE_CELL:
+            continue
+        found = []
+        for mapping in (ONE_CELL, TWO_SLICES):
+            analog = xb.convert_to_analog(nn.Sequential(layer), replace(row, mapping=mapping).config())
+            xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
+            found.append(float(layer_deviations(analog, currents=False).pc2[0]))
+        yield name, [*found, _active_cell_pc2(layer.weight.detach(), row.device), row.paper["pc2"]]
+
+
+def _active_cell_pc2(weight: Tensor, device: devices.Device) -> float:
+    """Return PC2 where noise falls on the cell of a pair that holds the weight, and not on the one at g_min."""
+    size = weight.abs() / weight.abs().max()
+    conductance = device.g_min + device.window.span * size
+    noise = device.read_noise
+    if noise is None:
+        raise ValueError("`device` must have read noise.")
+    sigma = noise.sigma(conductance, target=conductance, window=device.window, t=0.0)
+    deviation = sigma / device.window.span * torch.randn(weight.shape, generator=torch.Generator().manual_seed(0))
+    return weight_pc2(weight, weight + weight.abs().max() * deviation)
 
 
 def gain_sensitivity(model: nn.Module, test: Split) -> Iterator[tuple[float, float]]:
@@ -109,10 +138,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("runs"), help="keeps the networks trained here")
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--only", nargs="+", choices=("gain", "networks"), default=("gain", "networks"))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=PARTS)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     train, test = load_cifar10(arguments.data, train=20000, test=1000)
+    if "pc2" in arguments.only:
+        print("| device | one cell | two slices | idle cell quiet | paper |\n|---|---|---|---|---|")
+        for name, values in noise_pc2(load_vgg16(arguments.data)[0][14]):
+            print(f"| {name} | {' | '.join(f'{value:.2e}' for value in values)} |", flush=True)
     if "gain" in arguments.only:
         for gain, share in gain_sensitivity(load_vgg16(arguments.data), test):
             print(f"gain of every convolution {gain:.2f}: {100 * share:.1f} %", flush=True)
