@@ -34,7 +34,7 @@ ONE_CELL = xb.MappingConfig(weight_bits=8, cell_bits=7, rows=64, cols=64)
 TWO_SLICES = xb.MappingConfig(weight_bits=9, cell_bits=4, rows=64, cols=64)
 """Two full 4-bit cells per weight and sign: the paper's hardware, each cell with noise of its own."""
 REFERENCE = xb.MappingConfig(weight_bits=8, cell_bits=8, rows=64, cols=64, encoding="offset", reference_column=True)
-"""One cell per weight, zero in the middle of the window, and a reference column: half the cells, all of them loaded."""
+"""One cell per weight, zero in the middle of the window, and a reference column: every cell conducts much."""
 PAPER_WIRES = {
     64: {"pc2": 3.07e-3, "before": 74.37, "adapted": 86.31, "tuned": 87.97},
     128: {"pc2": 7.84e-3, "before": 32.9, "adapted": 83.03, "tuned": 87.81},

@@ -57,6 +57,7 @@ class Study:
     only: tuple[str, ...]
     trials: str
     no_search: bool
+    families: tuple[str, ...]
 
     def config(self, mapping: xb.MappingConfig, *, rram: bool = False) -> xb.CrossbarConfig:
         physics = {"device": xb.devices.RRAM, "wires": WIRES} if rram else {}
@@ -131,11 +132,25 @@ class Study:
         return xb.convert_to_digital(analog).eval()
 
 
+FAMILIES = ("SME (8, 3)", "uniform 8", "uniform 8 in 2-bit cells", "uniform 8 in two's complement")
+
+
+def _families(dense: xb.MappingConfig) -> dict[str, xb.MappingConfig]:
+    """Return the mappings that are squeezed."""
+    uniform = replace(dense, quantizer=UniformQuantizer(bits=9))
+    mappings = (
+        replace(dense, quantizer=SMECodebook(bits=8, window=3)),
+        uniform,
+        replace(uniform, cell_bits=2),
+        replace(uniform, encoding="twos_complement", merge_columns=True),
+    )
+    return dict(zip(FAMILIES, mappings, strict=True))
+
+
 def run(study: Study) -> None:
     """Print the table of one network."""
     print(f"digital {100 * accuracy(study.model, study.test):.1f}, {len(study.test.labels)} images\n{HEADER}")
     uniform = replace(study.dense, quantizer=UniformQuantizer(bits=9))
-    sme = replace(study.dense, quantizer=SMECodebook(bits=8, window=3))
     study.row("dense inter, uniform 8 planes", uniform)
     study.row("dense intra, uniform 8 planes", BASELINES["dense_intra"](uniform))
     study.row("ISAAC, 16 bits in 2-bit cells", BASELINES["isaac"](uniform))
@@ -151,12 +166,7 @@ def run(study: Study) -> None:
     two = {"encoding": "twos_complement"}
     study.row("two's complement 8 planes + sign", replace(uniform, **two))
     study.row("two's complement, columns merged", replace(uniform, **two, merge_columns=True))
-    families = {
-        "SME (8, 3)": sme,
-        "uniform 8": uniform,
-        "uniform 8 in 2-bit cells": replace(uniform, cell_bits=2),
-        "uniform 8 in two's complement": replace(uniform, **two, merge_columns=True),
-    }
+    families = {name: mapping for name, mapping in _families(study.dense).items() if name in study.families}
     for name, mapping in families.items():
         if study.only and not any(word in f"{name}, squeezed by 3 4 everywhere and sorted" for word in study.only):
             continue
@@ -204,6 +214,7 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument("--no-device", action="store_true", help="ideal arrays only")
     parser.add_argument("--no-search", action="store_true", help="fixed squeezes only")
+    parser.add_argument("--families", nargs="+", default=FAMILIES, choices=FAMILIES, help="mappings to squeeze")
     parser.add_argument("--only", nargs="+", default=[], help="words of which a printed mapping has one in its name")
     parser.add_argument("--out", type=Path, default=Path("runs"))
     parser.add_argument("--threads", type=int, default=1)
@@ -233,6 +244,7 @@ def main() -> None:
                 dense=dense,
                 only=tuple(arguments.only),
                 no_search=arguments.no_search,
+                families=tuple(arguments.families),
                 trials=str(arguments.out / f"squeeze_{name}_{size}_{count}"),
             )
         )

@@ -77,8 +77,8 @@ class CrossbarConfig:
             )
         if self.references_see_fresh_noise:
             raise ValueError(
-                "`plan='collapsed'` cannot give the bit lines of an array the fresh read noise of the reference column "
-                "that they share. Use plan='tiled' or 'auto', or mapping.reference_column=False."
+                "`plan='collapsed'` draws fresh read noise output by output, but that of a reference column is common to "
+                "the outputs that subtract it. Use plan='tiled' or 'auto', or mapping.reference_column=False."
             )
 
     @property

@@ -20,6 +20,17 @@ def standard_uniform(like: Tensor, *, generator: torch.Generator | None = None) 
     return torch.rand(like.shape, dtype=like.dtype, device=device, generator=generator).to(like.device)
 
 
+def fork_generator(generator: torch.Generator | None) -> torch.Generator:
+    """Return a generator seeded from where `generator`, or torch's default one, stands, without moving that."""
+    source = torch.default_generator if generator is None else generator
+    seed = int(torch.randint(2**62, (1,), generator=source.clone_state(), device=source.device))
+    # Not the seed that the next draw from `source` itself would give.
+    return torch.Generator(source.device).manual_seed(seed ^ _FORKED)
+
+
+_FORKED = 0x5EED
+
+
 def spawn_generators(number: int, *, device: torch.device, generator: torch.Generator | None) -> list[torch.Generator]:
     """Return `number` independent generators seeded from `generator`.
 

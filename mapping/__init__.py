@@ -21,6 +21,7 @@ from mapping.quantizers import TernaryQuantizer as TernaryQuantizer
 from mapping.quantizers import UniformQuantizer as UniformQuantizer
 from mapping.quantizers import fake_quantize as fake_quantize
 from mapping.quantizers import quantize_weight as quantize_weight
+from mapping.reference_columns import left_to_subtract as left_to_subtract
 from mapping.reference_columns import reference_share as reference_share
 from mapping.reference_columns import subtract_references as subtract_references
 from mapping.release import release_empty_tiles as release_empty_tiles

@@ -26,8 +26,8 @@ class MappingConfig:
     slicing: Literal["inter", "intra"] = "inter"
     """Slices of a weight in arrays of their own (inter), or side by side on the bit lines of one array (intra)."""
     reference_column: bool = False
-    """Give every array one more bit line that holds the offset and is subtracted, so that wires and drift act on it too;
-    for encoding "offset", whose offset is else subtracted as a number."""
+    """Give every array one bit line more than `cols`, of cells in the middle of the window, and subtract it from the others
+    (encoding "offset"). Else the offset is subtracted as a number, which neither wires nor drift act on."""
     granularity: Literal["tensor", "output"] = "tensor"
     """One weight scale per layer, or one per output channel; used by the default quantiser."""
     quantizer: AbstractQuantizer | None = None
@@ -64,8 +64,8 @@ class MappingConfig:
                 f"sign). Got {self.weight_bits} with {self.quantizer!r}."
             )
         check_choice("row_order", self.row_order, ("given", "sorted"))
-        self._check_squeeze()
         self._check_reference_column()
+        self._check_squeeze()
 
     def _check_squeeze(self) -> None:
         check_integer("squeezed_planes", self.squeezed_planes, at_least=0)
@@ -83,15 +83,17 @@ class MappingConfig:
                 f"`reference_column` needs encoding='offset', the one with an offset to subtract. Got {self.encoding!r}. "
                 "Use reference_column=False."
             )
-        if self.reference_column and (self.squeezed_planes or self.merge_columns):
+        sparse = {name: getattr(self, name) for name in ("squeezed_planes", "release_empty", "merge_columns")}
+        if self.reference_column and any(sparse.values()):
             raise ValueError(
-                "`reference_column` goes with dense columns only. Got "
-                f"squeezed_planes={self.squeezed_planes}, merge_columns={self.merge_columns}. Use 0 and False, or "
-                "reference_column=False."
+                "`reference_column` needs all columns: squeezed_planes=0, release_empty=False, merge_columns=False. Got "
+                f"{', '.join(f'{name}={value!r}' for name, value in sparse.items() if value)}."
             )
 
     def squeezable_planes(self) -> tuple[int, ...]:
         """Return the numbers of most significant bit planes that can be squeezed out, from 0 up."""
+        if self.reference_column:
+            return (0,)
         stored_bits = self.weight_bits if self.encoding == "offset" else self.weight_bits - 1
         widths = slice_widths(stored_bits, self.cell_bits)
         return tuple(stored_bits - sum(widths[: cells + 1]) for cells in reversed(range(len(widths))))

@@ -25,7 +25,9 @@ def merge_columns(placement: Placement) -> Placement:
         If the placement has reference columns.
     """
     if placement.references:
-        raise ValueError("`placement` must have no reference columns. Map with reference_column=False.")
+        raise ValueError(
+            f"`placement` must have no reference columns. Got {placement.references}. Map with reference_column=False."
+        )
     rows_of = torch.cat([placement.row_index, placement.row_shift], 1)
     block = distinct(rows_of)
     width = placement.levels.shape[2]

@@ -7,8 +7,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mapping.reference_columns import reference_share, subtract_references
-
 _CELLS_PER_CHUNK = 1 << 19
 
 
@@ -18,7 +16,8 @@ class Placement:
 
     `output[o] = scale[o] * (sum over the columns that feed o of significance * ((input << row_shift) @ levels)
     + digital_offset * sum of the inputs)` in exact integer arithmetic, over every tile. Encodings, slicings, squeezed
-    and reordered arrays are all different placements of this one form.
+    and reordered arrays are all different placements of this one form. Reference columns are not in it: what they read
+    is subtracted for a part of the digital offset (`mapping.reference_columns`).
 
     The stack is cropped to the largest used part: cells beyond it do not exist. Used rows are the last ones of a tile
     and used columns its first ones, next to the sense end and to the drivers, so a tile's circuit is that of its used
@@ -44,7 +43,7 @@ class Placement:
     scale: Tensor
     """Weight of one integer unit, () or (outputs,)."""
     digital_offset: int
-    """Integer added to every weight, by the periphery or, where there are any, by subtracting reference columns."""
+    """Integer added to every weight by the periphery."""
     inputs: int
     """Inputs of the layer, over all groups."""
     outputs: int
@@ -56,7 +55,7 @@ class Placement:
     array_shape: tuple[int, int]
     """Word lines and bit lines of a physical array, of which the tiles show the used part."""
     references: int = 0
-    """Reference columns, each standing in all arrays above each other (`mapping.reference_columns`)."""
+    """Reference columns, numbered as outputs after the real ones."""
 
     @property
     def tiles(self) -> int:
@@ -69,8 +68,8 @@ class Placement:
         return self.inputs // self.groups
 
     @property
-    def lines(self) -> int:
-        """Outputs and, after them, reference columns."""
+    def outputs_and_references(self) -> int:
+        """Number of sums over columns: outputs and, after them, reference columns."""
         return self.outputs + self.references
 
     def tensors(self) -> dict[str, Any]:
@@ -89,9 +88,7 @@ class Placement:
     def to_codes(self) -> Tensor:
         """Return the integers that cells and digital offset stand for, int64, (inputs_per_group, outputs)."""
         codes = scatter_cells(self, self.levels.to(torch.int64), weight=self.column_significance)
-        if self.references:
-            return subtract_references(codes, reference_share(self))
-        return codes + self.digital_offset
+        return codes[:, : self.outputs] + self.digital_offset
 
     def to_weight(self) -> Tensor:
         """Return the weight matrix that the placement stands for, (inputs_per_group, outputs)."""
@@ -115,9 +112,9 @@ def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None
     Returns
     -------
     Tensor
-        (inputs_per_group, lines), of the dtype of `values`.
+        (inputs_per_group, outputs_and_references), of the dtype of `values`.
     """
-    result = values.new_zeros(placement.inputs_per_group * placement.lines)
+    result = values.new_zeros(placement.inputs_per_group * placement.outputs_and_references)
     for tiles in tile_chunks(placement):
         part = torch.where(placement.used[tiles], values[tiles], 0)
         if weight is not None:
@@ -125,7 +122,7 @@ def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None
         if bool(placement.row_shift[tiles].any()):
             part = part * (2 ** (power * placement.row_shift[tiles].to(torch.int64)))[:, :, None].to(values.dtype)
         result.index_add_(0, cell_index(placement, tiles).flatten(), part.flatten())
-    return result.view(placement.inputs_per_group, placement.lines)
+    return result.view(placement.inputs_per_group, placement.outputs_and_references)
 
 
 def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
@@ -136,7 +133,7 @@ def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
     placement
         Where the cells are.
     matrices
-        One matrix per plane, (planes, inputs_per_group, lines).
+        One matrix per plane, (planes, inputs_per_group, outputs_and_references).
 
     Returns
     -------
@@ -144,7 +141,7 @@ def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
         (tiles, rows, cols); unused cells hold the entry of some other cell.
     """
     flat = matrices.reshape(-1)
-    size = placement.inputs_per_group * placement.lines
+    size = placement.inputs_per_group * placement.outputs_and_references
     result = flat.new_empty(placement.levels.shape)
     for tiles in tile_chunks(placement):
         index = cell_index(placement, tiles) + (placement.column_plane[tiles].to(torch.int64) * size)[:, None, :]
@@ -153,10 +150,10 @@ def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
 
 
 def cell_index(placement: Placement, tiles: slice) -> Tensor:
-    """Return the flat position of each cell's weight in (inputs_per_group, lines), int64; unused cells give 0."""
+    """Return each cell's flat position in (inputs_per_group, outputs_and_references), int64; unused cells give 0."""
     row = placement.row_index[tiles].clamp(min=0).to(torch.int64) % placement.inputs_per_group
     column = placement.column_index[tiles].clamp(min=0).to(torch.int64)
-    return (row * placement.lines)[:, :, None] + column[:, None, :]
+    return (row * placement.outputs_and_references)[:, :, None] + column[:, None, :]
 
 
 def integer_product(placement: Placement, inputs: Tensor) -> Tensor:
@@ -177,19 +174,16 @@ def integer_product(placement: Placement, inputs: Tensor) -> Tensor:
     if inputs.shape[-1] != placement.inputs:
         raise ValueError(f"`inputs` must have {placement.inputs} entries per vector. Got shape {tuple(inputs.shape)}.")
     vectors = inputs.reshape(-1, placement.inputs).to(torch.int64)
-    result = vectors.new_zeros(len(vectors), placement.lines)
+    result = vectors.new_zeros(len(vectors), placement.outputs_and_references)
     for tile in range(placement.tiles):
         rows, columns = placement.row_index[tile].to(torch.int64), placement.column_index[tile].to(torch.int64)
         driven = torch.where(rows >= 0, vectors[:, rows.clamp(min=0)] << placement.row_shift[tile].to(torch.int64), 0)
         product = driven @ (placement.levels[tile].to(torch.int64) * placement.used[tile])
         product = product * placement.column_significance[tile]
         result.index_add_(1, columns[columns >= 0], product[:, columns >= 0])
-    if placement.references:
-        result = subtract_references(result, reference_share(placement))
-    else:
-        grouped = vectors.reshape(len(vectors), placement.groups, -1).sum(-1)
-        result += placement.digital_offset * grouped.repeat_interleave(placement.outputs // placement.groups, 1)
-    return result.reshape(*inputs.shape[:-1], placement.outputs)
+    grouped = vectors.reshape(len(vectors), placement.groups, -1).sum(-1)
+    offset = placement.digital_offset * grouped.repeat_interleave(placement.outputs // placement.groups, 1)
+    return (result[:, : placement.outputs] + offset).reshape(*inputs.shape[:-1], placement.outputs)
 
 
 def tile_chunks(placement: Placement) -> Iterator[slice]:

@@ -74,7 +74,9 @@ class _Stacks:
     def of(cls, placement: Placement) -> "_Stacks":
         """Find the stacks of a placement."""
         if placement.references:
-            raise ValueError("`placement` must have no reference columns. Map with reference_column=False.")
+            raise ValueError(
+                f"`placement` must have no reference columns. Got {placement.references}. Map with reference_column=False."
+            )
         lines = torch.cat([placement.row_index, placement.row_shift, placement.column_index], 1)
         index = distinct(lines)
         significance, tile_bits = placement.column_significance.long(), placement.column_bits.long()

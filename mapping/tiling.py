@@ -44,7 +44,6 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
         output = torch.where(columns >= 0, columns // len(members), -1)
         if config.reference_column:
             number = outputs + references + torch.arange(len(columns), device=columns.device)[:, None]
-            plane = torch.where(columns == REFERENCE, members[-1], plane)
             output = torch.where(columns == REFERENCE, number, output)
             references += len(columns)
         parts.append(_cut(planes, rows, output, plane))
@@ -96,24 +95,21 @@ def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[st
         plane[None, :, None, :], rows.clamp(min=0)[:, None, :, None], output.clamp(0, outputs - 1)[None, :, None, :]
     ]  # (row blocks, column blocks, rows, cols)
     used = (rows >= 0)[:, None, :, None] & (output >= 0)[None, :, None, :]
-    significance = torch.tensor(planes.significance, device=plane.device)[plane] * (output >= 0)
-    bits = torch.tensor(planes.bits, device=plane.device)[plane] * (output >= 0)
-    if bool((output >= outputs).any()):
-        reference = output >= outputs
-        significance = torch.where(reference, 1, significance)
-        middle = (2 ** (bits - 1).clamp(min=0)).to(levels.dtype)
-        levels = torch.where(reference[None, :, None, :], middle[None, :, None, :], levels)
+    reference = output >= outputs
+    significance = torch.tensor(planes.significance, device=plane.device)[plane].masked_fill(reference, 1)
+    bits = torch.tensor(planes.bits, device=plane.device)[plane].masked_fill(reference, 1)
+    holds_levels = used & ~reference[None, :, None, :]
 
     def per_column(values: Tensor) -> Tensor:
         """Repeat one value per column for every row block."""
         return values.to(torch.int32).repeat(row_blocks, 1)
 
     return {
-        "levels": torch.where(used, levels, 0).flatten(0, 1),
+        "levels": torch.where(holds_levels, levels, 0).flatten(0, 1),
         "used": used.flatten(0, 1),
         "row_index": rows.to(torch.int32).repeat_interleave(column_blocks, 0),
         "column_index": per_column(output),
-        "column_significance": per_column(significance),
-        "column_bits": per_column(bits),
+        "column_significance": per_column(significance * (output >= 0)),
+        "column_bits": per_column(bits * (output >= 0)),
         "column_plane": per_column(plane),
     }

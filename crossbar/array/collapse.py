@@ -5,7 +5,7 @@ from torch import Tensor
 
 from crossbar.array.programming import level_step
 from devices import Device
-from mapping import Placement, reference_share, scatter_cells, subtract_references
+from mapping import Placement, left_to_subtract, reference_share, scatter_cells, subtract_references
 
 
 def column_factor(placement: Placement, device: Device) -> Tensor:
@@ -32,21 +32,19 @@ def effective_weight(placement: Placement, device: Device, transfer: Tensor, bas
     """Collapse transfer matrices (tiles, rows, cols) to the weight they act as, (inputs_per_group, outputs)."""
     weight = scatter_cells(placement, transfer, weight=column_factor(placement, device))
     if placement.references:
-        return subtract_references(weight, chip_reference_share(placement, device)) * placement.scale
+        share = reference_share(placement)
+        left = left_to_subtract(placement, share).to(weight.dtype)
+        return (subtract_references(weight, share) + left) * placement.scale
     if baseline is not None:
         weight = weight - baseline
     return (weight + placement.digital_offset) * placement.scale
 
 
-def chip_reference_share(placement: Placement, device: Device) -> Tensor:
-    """Return how often each output subtracts each reference column, the window's lower end included."""
-    return reference_share(placement, floor=device.g_min / device.window.span)
-
-
 def effective_variance(placement: Placement, device: Device, variance: Tensor) -> Tensor:
     """Collapse cell variances (tiles, rows, cols) to the read-noise variance of each weight, (inputs_per_group, outputs).
 
-    Exact, because the cells of a weight are independent and see the same input.
+    Exact, because the cells of a weight are independent and see the same input. Not for placements with reference
+    columns, whose noise is common to the outputs that subtract them.
     """
     factor = column_factor(placement, device)
     return scatter_cells(placement, variance, weight=factor * factor, power=2) * placement.scale**2

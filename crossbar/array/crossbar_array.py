@@ -8,7 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from crossbar.array.collapse import baseline_weight, chip_reference_share, effective_variance, effective_weight
+from crossbar.array.collapse import baseline_weight, effective_variance, effective_weight
 from crossbar.array.operation_units import split_rows
 from crossbar.array.plan import Plan, choose_plan
 from crossbar.array.prepare_read import adc_steps, may_clip, read_settings, read_tables
@@ -25,9 +25,9 @@ from crossbar.array.tiled_read import ReadSettings, read_tiles
 from crossbar.array.training import code_spread
 from crossbar.config import CrossbarConfig
 from crossbar.converters import CodeRange, code_range, draw_converter_errors
-from crossbar.serialization import config_to_json, tensor_to_text, text_to_tensor
+from crossbar.serialization import config_from_json, config_to_json, tensor_to_text, text_to_tensor
 from devices import ProgrammedCells, conductance_at, redraw_drift
-from mapping import Placement, map_weight, subtract_references
+from mapping import Placement, left_to_subtract, map_weight, reference_share, subtract_references
 
 _PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
 _CELLS = tuple(f.name for f in fields(ProgrammedCells) if f.name != "target")
@@ -220,7 +220,10 @@ class CrossbarArray(nn.Module):
         self._read_description = describe_read(self.read_runs, self.read_settings)
         self.digital_weight = self.reference_share = None
         if placement.references:
-            self.reference_share = chip_reference_share(placement, self.config.device).to(transfer.dtype)
+            share = reference_share(placement)
+            self.reference_share = share.to(transfer.dtype)
+            left = left_to_subtract(placement, share).to(transfer.dtype)
+            self.digital_weight = left[:, None].expand_as(self.effective_weight).contiguous()
         elif baseline is not None or placement.digital_offset:
             digital = torch.full_like(self.effective_weight, float(placement.digital_offset))
             self.digital_weight = digital if baseline is None else digital - baseline.t()
@@ -249,10 +252,10 @@ class CrossbarArray(nn.Module):
             outputs = read_in_graph(codes.t(), self.read_tables, self._read_description).t()
         else:
             outputs = read_tiles(codes.t(), self.read_tables, self.read_runs, settings).t()
-        if self.digital_weight is not None:
-            outputs = outputs + _digital_part(codes + settings.input_offset, self.digital_weight, self.groups)
         if self.reference_share is not None:
             outputs = subtract_references(outputs, self.reference_share)
+        if self.digital_weight is not None:
+            outputs = outputs + _digital_part(codes + settings.input_offset, self.digital_weight, self.groups)
         outputs = outputs * self.scale
         return outputs if self.offset_weight is None else outputs - self.offset_weight
 
@@ -273,7 +276,7 @@ class CrossbarArray(nn.Module):
     def set_extra_state(self, state: Tensor) -> None:
         """Take over the placement numbers of a checkpoint; its config must be this layer's."""
         data = _described(state)
-        if data["config"] != config_to_json(self.config):
+        if not _describes(data["config"], self.config):
             raise RuntimeError(
                 "The checkpoint was made with another CrossbarConfig than this layer has. Convert the model with the "
                 f"checkpoint's config, or load the digital weights only. Checkpoint: {data['config']}. "
@@ -314,6 +317,14 @@ class CrossbarArray(nn.Module):
         mapping = self.config.mapping
         chip = f"{self.levels.shape[0]} tiles, t={float(self.time):g} s" if self.programmed_yet else "not programmed"
         return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}"
+
+
+def _describes(text: str, config: CrossbarConfig) -> bool:
+    """Return whether the JSON of a config, perhaps of a version with fewer fields, is that of `config`."""
+    try:
+        return config_from_json(text) == config
+    except ValueError:
+        return False
 
 
 def _check_complete(state_dict: Mapping[str, Any], prefix: str) -> None:

@@ -37,7 +37,7 @@ def read_settings(placement: Placement, config: CrossbarConfig, *, clips: bool) 
     extra_bits = int(placement.row_shift.max()) if placement.tiles else 0
     signed = adc_signed(config)
     return ReadSettings(
-        outputs=placement.lines,
+        sums=placement.outputs_and_references,
         cycles=inputs.cycles(extra_bits),
         pulse_bits=inputs.pulse_bits or 0,
         code_bits=(inputs.bits or 0) + extra_bits,

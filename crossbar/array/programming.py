@@ -1,6 +1,6 @@
 """From a placement to programmed cells, and from cells to the transfer matrices of their arrays."""
 
-from dataclasses import fields
+from dataclasses import fields, replace
 from typing import Any
 
 import torch
@@ -11,6 +11,7 @@ from crossbar.config import CrossbarConfig
 from crossbar.parasitics import transfer_matrix
 from crossbar.parasitics.read_noise import attenuation
 from devices import Device, ProgrammedCells, Wires, conductance_at, program_cells, read_noise_variance
+from devices.randomness import fork_generator
 from mapping import Placement, cell_index, gather_cells
 
 
@@ -23,6 +24,9 @@ def level_step(placement: Placement, device: Device) -> Tensor:
 def target_conductance(placement: Placement, device: Device) -> Tensor:
     """Return the conductance each cell should have [S], (tiles, rows, cols); 0 where there is no cell."""
     target = device.g_min + placement.levels * level_step(placement, device)[:, None, :]
+    if placement.references:
+        reference = placement.column_index >= placement.outputs
+        target = target.masked_fill(reference[:, None, :], (device.g_min + device.g_max) / 2)
     return torch.where(placement.used, target.clamp(max=device.g_max), 0)
 
 
@@ -40,18 +44,31 @@ def program_placement(
         In tile layout, (tiles, rows, cols); 0 where there is no cell.
     """
     target = _plane_matrices(placement, target_conductance(placement, device), device.g_min)
-    # Reference columns come last, so that those of other array sizes leave the cells of the weights as they are.
-    parts = [
-        program_cells(device, part, generator=generator)
-        for part in torch.split(target, [placement.outputs, placement.references], dim=2)
-        if part.numel()
-    ]
+    cells = _program_matrices(target, placement, device, generator)
     tiles: dict[str, Any] = {}
-    for f in fields(parts[0]):
-        matrices = [getattr(part, f.name) for part in parts]
-        in_tiles = None if matrices[0] is None else gather_cells(placement, torch.cat(matrices, 2))
+    for f in fields(cells):
+        matrices = getattr(cells, f.name)
+        in_tiles = None if matrices is None else gather_cells(placement, matrices)
         tiles[f.name] = None if in_tiles is None else in_tiles.masked_fill(~placement.used, 0)
     return ProgrammedCells(**tiles)
+
+
+def _program_matrices(
+    target: Tensor, placement: Placement, device: Device, generator: torch.Generator | None
+) -> ProgrammedCells:
+    """Program (planes, inputs_per_group, outputs_and_references); references leave the cells of weights as they are."""
+    if not placement.references:
+        return program_cells(device, target, generator=generator)
+    own_stream = fork_generator(generator)
+    weights = program_cells(device, target[..., : placement.outputs], generator=generator)
+    if device.stuck is not None:  # known faults are named by plane, input and output
+        device = replace(device, stuck=replace(device.stuck, given=()))
+    references = program_cells(device, target[..., placement.outputs :], generator=own_stream)
+    joined: dict[str, Any] = {}
+    for f in fields(weights):
+        part = getattr(weights, f.name)
+        joined[f.name] = None if part is None else torch.cat([part, getattr(references, f.name)], -1)
+    return ProgrammedCells(**joined)
 
 
 def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Tensor) -> Tensor:
@@ -109,9 +126,9 @@ def _transfer(conductance: Tensor, wires: Wires) -> Tensor:
 
 
 def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor:
-    """Lay cell values out by plane, (planes, inputs_per_group, lines); positions without a cell hold `fill`."""
-    size = placement.inputs_per_group * placement.lines
+    """Lay cell values out by plane, (planes, inputs_per_group, outputs_and_references); no cell: `fill`."""
+    size = placement.inputs_per_group * placement.outputs_and_references
     matrices = values.new_full((placement.planes * size,), fill)
     index = cell_index(placement, slice(None)) + (placement.column_plane.to(torch.int64) * size)[:, None, :]
     matrices[index[placement.used]] = values[placement.used]
-    return matrices.view(placement.planes, placement.inputs_per_group, placement.lines)
+    return matrices.view(placement.planes, placement.inputs_per_group, placement.outputs_and_references)

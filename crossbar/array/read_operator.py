@@ -66,7 +66,7 @@ def _shape_only(
     row_shift: Tensor,
     description: str,
 ) -> Tensor:
-    return codes.new_empty(_described(description)[1].outputs, codes.shape[1])
+    return codes.new_empty(_described(description)[1].sums, codes.shape[1])
 
 
 @functools.lru_cache(maxsize=1024)

@@ -18,7 +18,7 @@ class ReadTables:
     variance: Tensor | None
     """Read-noise variance of their entries, (conversions, rows), or None."""
     output: Tensor
-    """Output that each conversion feeds, int64, (conversions,)."""
+    """Output, or reference column after the outputs, that each conversion feeds, int64, (conversions,)."""
     factor: Tensor
     """What one unit is worth in integer weight units, (conversions,)."""
     adc_offset: Tensor | None
@@ -73,8 +73,9 @@ def find_conversions(placement: Placement, *, analog_subtraction: bool) -> Conve
     partner = None
     if analog_subtraction:
         column, partner, block = _pairs(placement, column, block)
-    rank = _rank(block * (placement.lines + 1) + output[column])
-    key = (block * (int(rank.max()) + 1) + rank) * placement.lines + output[column] if len(column) else column
+    sums = placement.outputs_and_references
+    rank = _rank(block * (sums + 1) + output[column])
+    key = (block * (int(rank.max()) + 1) + rank) * sums + output[column] if len(column) else column
     order_in_block = key.argsort()
     return Conversions(
         block=block[order_in_block],
@@ -195,7 +196,7 @@ def _pairs(placement: Placement, column: Tensor, block: Tensor) -> tuple[Tensor,
     """Match every bit line of positive significance with the one that it is subtracted from."""
     significance = placement.column_significance.flatten().to(torch.int64)[column]
     output = placement.column_index.flatten().to(torch.int64)[column]
-    key = (block * placement.lines + output) * (int(significance.abs().max()) + 1) + significance.abs()
+    key = (block * placement.outputs_and_references + output) * (int(significance.abs().max()) + 1) + significance.abs()
     positive, negative = significance > 0, significance < 0
     plus, minus = key[positive].argsort(stable=True), key[negative].argsort(stable=True)
     if len(plus) != len(minus) or not torch.equal(key[positive][plus], key[negative][minus]):

@@ -20,8 +20,8 @@ _WORTH_SKIPPING = 0.9
 class ReadSettings:
     """What a tiled read knows beside its tables, in plain numbers."""
 
-    outputs: int
-    """Outputs of the layer and, after them, reference columns."""
+    sums: int
+    """Outputs of the layer and, after them, its reference columns."""
     cycles: int
     """Pulses per input code."""
     pulse_bits: int
@@ -61,9 +61,9 @@ def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], se
     Returns
     -------
     Tensor
-        Outputs in integer weight units, (outputs, vectors).
+        Outputs and reference columns in integer weight units, (sums, vectors).
     """
-    result = codes.new_zeros(settings.outputs, codes.shape[1])
+    result = codes.new_zeros(settings.sums, codes.shape[1])
     vectors = vectors_at_a_time(tables, runs, settings)
     for sign, phase in _phases(codes, settings):
         for start in range(0, codes.shape[1], vectors):

@@ -15,7 +15,7 @@ def code_spread(config: CrossbarConfig) -> Tensor:
     """Return the standard deviation that device noise gives each signed code, in codes, (2^weight_bits - 1,).
 
     Entry `code + largest` adds programming error and read noise right after programming over the cells of the code; what
-    a reference column adds, the same for all outputs of an array, is left out.
+    reference columns add, the same for all outputs of an array and up to as much again, is left out.
     """
     quantizer, device = config.mapping.effective_quantizer(), config.device
     largest = 2**quantizer.magnitude_bits - 1

@@ -48,7 +48,6 @@ def bit_density(placement: Placement, *, bits: int) -> Tensor:
         for plane in range(bits):
             place = bits - 1 - plane - lowest[tiles]  # where the cells of a column hold the plane's bit
             held = (lowest[tiles] >= 0) & (place >= 0) & (place < placement.column_bits[tiles])
-            held &= placement.column_index[tiles] < placement.outputs
             if bool(held.any()):
                 ones[plane] += float((levels >> place.clamp(min=0)[:, None, :] & held[:, None, :].int()).sum())
     return ones / (placement.inputs_per_group * placement.outputs)

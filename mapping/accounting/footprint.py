@@ -16,7 +16,7 @@ class Footprint:
     crossbars: int
     """Arrays."""
     cells: int
-    """Cells that hold a bit of a weight, zeros and reference columns included."""
+    """Cells that hold a bit of a weight or a reference, zeros included."""
     array_cells: int
     """Cells of one array."""
     adc_conversions: int
@@ -26,7 +26,7 @@ class Footprint:
 
     @property
     def utilization(self) -> float:
-        """Share of the cells of the arrays that hold a bit of a weight."""
+        """Share of the cells of the arrays that hold a bit of a weight or a reference."""
         return self.cells / (self.crossbars * self.array_cells) if self.crossbars else 0.0
 
 

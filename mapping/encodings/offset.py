@@ -6,7 +6,8 @@ from mapping.encodings.planes import Planes, slice_magnitude, slice_significance
 
 
 def encode_offset(codes: Tensor, magnitude_bits: int, cell_bits: int) -> Planes:
-    """Store `codes + 2^magnitude_bits` in one array; the periphery subtracts the offset times the sum of the inputs.
+    """Store `codes + 2^magnitude_bits` in one array; the periphery subtracts the offset times the sum of the inputs, or
+    a reference column (`MappingConfig.reference_column`).
 
     Half the cells of a differential pair, but every zero weight carries half of the full current. Parameters and
     returns as in `mapping.encodings.ENCODINGS`.

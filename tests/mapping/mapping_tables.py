@@ -36,7 +36,6 @@ ARRANGEMENTS = {
     "merged": {"merge_columns": True},
     "reference column": {"encoding": "offset", "reference_column": True},
     "reference column intra": {"encoding": "offset", "reference_column": True, "slicing": "intra"},
-    "reference column released": {"encoding": "offset", "reference_column": True, "release_empty": True},
     "merged intra": {"merge_columns": True, "slicing": "intra"},
 }
 """Settings of `MappingConfig` that leave the weights as they are."""

@@ -109,6 +109,7 @@ def test_a_stack_is_consistent(arrangement, case, data):
     owner = index // (placement.outputs // groups)
     owner[reference] = (index[reference] - placement.outputs) // max(1, placement.references // groups)
     assert (reference.sum(1) == int(config.reference_column)).all()
+    assert not reference[:, :1].any()
     for tile in range(tiles):
         assert len({*group[tile][row_used[tile]].tolist(), *owner[tile][column_used[tile]].tolist()}) == 1
 

@@ -9,7 +9,7 @@ from mapping.config import MappingConfig
 def isaac(config: MappingConfig) -> MappingConfig:
     """Return ISAAC's mapping on our array size: 16-bit weights with an offset, 2-bit cells side by side (section 5).
 
-    The offset is subtracted by a reference column in every array, ISAAC's unit column.
+    A reference column in every array stands for ISAAC's unit column, and is counted as one bit line.
     """
     return replace(
         dense_intra(config), weight_bits=16, cell_bits=2, encoding="offset", reference_column=True, quantizer=None

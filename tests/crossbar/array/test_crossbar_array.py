@@ -134,6 +134,20 @@ def test_hostile_config_executes_nothing():
         layer.load_state_dict(state)
 
 
+def test_a_checkpoint_from_before_a_field_was_added_loads():
+    """Fields of a config that a checkpoint does not know have their defaults."""
+    from crossbar.serialization import tensor_to_text, text_to_tensor
+
+    layer = layer_on_chip()
+    state = layer.state_dict()
+    text = tensor_to_text(state["array._extra_state"])
+    assert '\\"reference_column\\": false, ' in text
+    state["array._extra_state"] = text_to_tensor(text.replace('\\"reference_column\\": false, ', ""))
+    other = layer_on_chip(seed=1)
+    other.load_state_dict(state)
+    assert torch.equal(other.array.effective_weight, layer.array.effective_weight)
+
+
 def test_time_must_be_a_time():
     layer = layer_on_chip()
     for t in (-1.0, float("nan"), float("inf")):
