@@ -85,15 +85,16 @@ class CrossbarConfig:
     def shifted_rows_see_fresh_noise(self) -> bool:
         """Whether read noise is drawn at every read of input pulses whose bits a row shift deals out anew."""
         pulse_bits = self.inputs.pulse_bits
-        return self._fresh_noise and self.mapping.squeezed_planes > 0 and pulse_bits is not None and pulse_bits > 1
+        return self.fresh_read_noise and self.mapping.squeezed_planes > 0 and pulse_bits is not None and pulse_bits > 1
 
     @property
     def references_see_fresh_noise(self) -> bool:
         """Whether the read noise of reference columns, common to bit lines, is drawn at every read."""
-        return self._fresh_noise and self.mapping.reference_column
+        return self.fresh_read_noise and self.mapping.reference_column
 
     @property
-    def _fresh_noise(self) -> bool:
+    def fresh_read_noise(self) -> bool:
+        """Whether every read draws noise of its own."""
         noise = self.device.read_noise
         return noise is not None and noise.draw == "read"
 

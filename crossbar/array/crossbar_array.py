@@ -182,7 +182,9 @@ class CrossbarArray(nn.Module):
         transfer = self.transfer
         if transfer is None:
             raise RuntimeError("The transfer matrices are not at hand. Call `set_time` on the array.")
-        variance = transfer_variance(self.placement, self.config, self.cells, transfer, float(self.time))
+        variance = None
+        if self.config.fresh_read_noise:
+            variance = transfer_variance(self.placement, self.config, self.cells, transfer, float(self.time))
         baseline = baseline_weight(placement, device)
         weight = effective_weight(placement, device, transfer, baseline)
         self.effective_weight = weight.t().contiguous()

@@ -12,7 +12,7 @@ from crossbar.parasitics import transfer_matrix
 from crossbar.parasitics.read_noise import attenuation
 from devices import Device, ProgrammedCells, Wires, conductance_at, program_cells, read_noise_variance
 from devices.randomness import fork_generator
-from mapping import Placement, cell_index, gather_cells
+from mapping import Placement, cell_index, gather_cells, tile_chunks
 
 
 def level_step(placement: Placement, device: Device) -> Tensor:
@@ -23,11 +23,11 @@ def level_step(placement: Placement, device: Device) -> Tensor:
 
 def target_conductance(placement: Placement, device: Device) -> Tensor:
     """Return the conductance each cell should have [S], (tiles, rows, cols); 0 where there is no cell."""
-    target = device.g_min + placement.levels * level_step(placement, device)[:, None, :]
+    target = (placement.levels * level_step(placement, device)[:, None, :]).add_(device.g_min).clamp_(max=device.g_max)
     if placement.references:
         reference = placement.column_index >= placement.outputs
-        target = target.masked_fill(reference[:, None, :], (device.g_min + device.g_max) / 2)
-    return torch.where(placement.used, target.clamp(max=device.g_max), 0)
+        target.masked_fill_(reference[:, None, :], (device.g_min + device.g_max) / 2)
+    return target.masked_fill_(~placement.used, 0)
 
 
 def program_placement(
@@ -128,7 +128,10 @@ def _transfer(conductance: Tensor, wires: Wires) -> Tensor:
 def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor:
     """Lay cell values out by plane, (planes, inputs_per_group, outputs_and_references); no cell: `fill`."""
     size = placement.inputs_per_group * placement.outputs_and_references
-    matrices = values.new_full((placement.planes * size,), fill)
-    index = cell_index(placement, slice(None)) + (placement.column_plane.to(torch.int64) * size)[:, None, :]
-    matrices[index[placement.used]] = values[placement.used]
-    return matrices.view(placement.planes, placement.inputs_per_group, placement.outputs_and_references)
+    nowhere = placement.planes * size
+    matrices = values.new_full((nowhere + 1,), fill)
+    for tiles in tile_chunks(placement):
+        index = cell_index(placement, tiles) + (placement.column_plane[tiles].to(torch.int64) * size)[:, None, :]
+        index.masked_fill_(~placement.used[tiles], nowhere)
+        matrices.scatter_(0, index.flatten(), values[tiles].flatten())
+    return matrices[:-1].view(placement.planes, placement.inputs_per_group, placement.outputs_and_references)
