@@ -55,7 +55,8 @@ def mappings(draw, levels):
     )
     if mapping.slicing == "inter":
         mapping = replace(mapping, squeezed_planes=draw(st.sampled_from(mapping.squeezable_planes())))
-    if mapping.encoding == "offset" and not mapping.merge_columns and not mapping.squeezed_planes:
+    sparse = mapping.merge_columns or mapping.release_empty or mapping.squeezed_planes
+    if mapping.encoding == "offset" and not sparse:
         mapping = replace(mapping, reference_column=draw(st.booleans()))
     return mapping
 

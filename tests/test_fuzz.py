@@ -81,6 +81,23 @@ def test_open_cells_behind_wires_add_no_noise():
     read(analog, batches[0][0])
 
 
+def test_open_bit_lines_behind_wires_have_a_range():
+    """Their currents are rounding errors, and so is the range of their converters."""
+    device = replace(xb.devices.PCM_HERMES_ONE_DEVICE, levels=None, validity=None)
+    config = xb.CrossbarConfig(
+        device=device,
+        wires=xb.Wires(row=0.0, column=0.0, driver=0.5, sense=0.5),
+        mapping=xb.MappingConfig(weight_bits=2, cell_bits=1, rows=2, cols=4),
+        inputs=xb.InputConfig(bits=2),
+        adc=xb.ADC(bits=2, range="column", fraction=0.25),
+        parallel_rows=1,
+    )
+    digital, batches = build("linear", 0)
+    analog = xb.convert_to_analog(digital, config)
+    xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
+    read(analog, batches[0][0])
+
+
 def read(model, x):
     """Return a read with seeded noise, which must be finite."""
     with torch.no_grad(), torch.random.fork_rng(devices=[]):

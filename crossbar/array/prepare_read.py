@@ -99,8 +99,10 @@ def read_tables(
         if errors is not None:
             relative, offset, bow = errors.flatten(1)[:, found.column]
             gain = (1 + relative)[:, None]
-        matrix = matrix * (gain / step[:, None])
-        noise = None if noise is None else noise * (gain / step[:, None]) ** 2
+        codes_per_siemens = gain / step[:, None]
+        matrix = matrix * codes_per_siemens
+        # One after the other: behind wires an open bit line has a step of rounding errors, whose square underflows.
+        noise = None if noise is None else noise * codes_per_siemens * codes_per_siemens
     tables = ReadTables(
         matrix=matrix,
         variance=noise,

@@ -31,7 +31,7 @@ def codes_of(currents, bits, *, signed):
 
     runs = find_runs(torch.zeros(len(currents), dtype=torch.int64), tables.output, tables.row_index, tables.row_shift)
     settings = ReadSettings(
-        outputs=len(currents),
+        sums=len(currents),
         cycles=1,
         pulse_bits=1,
         code_bits=1,
