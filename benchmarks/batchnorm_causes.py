@@ -87,12 +87,11 @@ def noise_sensitivity(model: nn.Module, classifier: str, ratio: float, train: Sp
 
 def half_vgg16(data: Split, path: Path, *, plain: bool, epochs: int) -> nn.Module:
     """Return a half-width VGG16, trained now unless `path` holds it."""
+    torch.manual_seed(0)
     model = vgg16(width=0.5)
     if path.is_file():
         model.load_state_dict(torch.load(path, weights_only=True))
         return model.eval()
-    torch.manual_seed(0)
-    model = vgg16(width=0.5)
     for module in model.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight)

@@ -48,7 +48,7 @@ def bit_line_currents(array: CrossbarArray, codes: Tensor) -> Iterator[BitLineCu
     placement, adc = array.read_placement, array.config.adc
     found = find_conversions(placement, analog_subtraction=adc is not None and adc.subtraction == "analog")
     lines = array.transfer.transpose(1, 2).flatten(0, 1)  # (tiles x cols, rows)
-    extra_bits = int(placement.row_shift.max()) if placement.tiles else 0
+    extra_bits = placement.largest_shift
     for block, tile in enumerate(found.block_tile.tolist()):
         chosen = found.block == block
         column = found.column[chosen]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mapping.placement import Placement, distinct
+from mapping.reference_columns import refuse_references
 
 
 def merge_columns(placement: Placement) -> Placement:
@@ -24,10 +25,7 @@ def merge_columns(placement: Placement) -> Placement:
     ValueError
         If the placement has reference columns.
     """
-    if placement.references:
-        raise ValueError(
-            f"`placement` must have no reference columns. Got {placement.references}. Map with reference_column=False."
-        )
+    refuse_references(placement)
     rows_of = torch.cat([placement.row_index, placement.row_shift], 1)
     block = distinct(rows_of)
     width = placement.levels.shape[2]

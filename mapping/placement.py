@@ -63,6 +63,11 @@ class Placement:
         return int(self.levels.shape[0])
 
     @property
+    def largest_shift(self) -> int:
+        """Largest row shift: the bits by which input codes grow, 0 without arrays."""
+        return int(self.row_shift.max()) if self.tiles else 0
+
+    @property
     def inputs_per_group(self) -> int:
         """Inputs that an output sees."""
         return self.inputs // self.groups

@@ -68,6 +68,14 @@ def subtract_references(values: Tensor, share: Tensor) -> Tensor:
     return values[..., :outputs] - values[..., outputs:] @ share.to(values.dtype)
 
 
+def refuse_references(placement: "Placement") -> None:
+    """Raise unless a placement has no reference columns, which a verb that drops columns or arrays would break."""
+    if placement.references:
+        raise ValueError(
+            f"`placement` must have no reference columns. Got {placement.references}. Map with reference_column=False."
+        )
+
+
 def left_to_subtract(placement: "Placement", share: Tensor) -> Tensor:
     """Return the part of the offset that reference columns do not carry, in units of the codes, (outputs,)."""
     return placement.digital_offset + share.sum(0) / 2

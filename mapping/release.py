@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 from mapping.placement import Placement
+from mapping.reference_columns import refuse_references
 
 
 def release_empty_tiles(placement: Placement) -> Placement:
@@ -17,10 +18,7 @@ def release_empty_tiles(placement: Placement) -> Placement:
     ValueError
         If the placement has reference columns.
     """
-    if placement.references:
-        raise ValueError(
-            f"`placement` must have no reference columns. Got {placement.references}. Map with reference_column=False."
-        )
+    refuse_references(placement)
     kept = (placement.levels != 0).flatten(1).any(1)
     stack: dict[str, Any] = {name: tensor[kept] for name, tensor in placement.tensors().items() if name != "scale"}
     return replace(placement, **stack)

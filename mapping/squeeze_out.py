@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from mapping.placement import Placement, distinct, tile_chunks
+from mapping.reference_columns import refuse_references
 from mapping.release import release_empty_tiles
 
 
@@ -73,10 +74,7 @@ class _Stacks:
     @classmethod
     def of(cls, placement: Placement) -> "_Stacks":
         """Find the stacks of a placement."""
-        if placement.references:
-            raise ValueError(
-                f"`placement` must have no reference columns. Got {placement.references}. Map with reference_column=False."
-            )
+        refuse_references(placement)
         lines = torch.cat([placement.row_index, placement.row_shift, placement.column_index], 1)
         index = distinct(lines)
         significance, tile_bits = placement.column_significance.long(), placement.column_bits.long()

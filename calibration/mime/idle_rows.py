@@ -57,7 +57,7 @@ def count_reads(layer: AbstractAnalogLayer, x: Tensor, count: ReadCount) -> None
     codes = layer.input_vectors(
         quantize_inputs(x, array.code_range(x, vector_dimensions=layer.vector_dimensions), inputs)
     )
-    extra_bits = int(placement.row_shift.max()) if placement.tiles else 0
+    extra_bits = placement.largest_shift
     for phase in _phases(codes, inputs):
         for block in _blocks(placement, array.config):
             drive = phase[:, block.inputs] * 2.0**block.shifts

@@ -34,7 +34,7 @@ def adc_steps(placement: Placement, config: CrossbarConfig, transfer: Tensor) ->
 def read_settings(placement: Placement, config: CrossbarConfig, *, clips: bool) -> ReadSettings:
     """Collect what a tiled read knows beside its tables."""
     inputs = config.inputs
-    extra_bits = int(placement.row_shift.max()) if placement.tiles else 0
+    extra_bits = placement.largest_shift
     signed = adc_signed(config)
     return ReadSettings(
         sums=placement.outputs_and_references,
