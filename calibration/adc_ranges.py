@@ -6,11 +6,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from calibration.batches import run_batches, training_modes_kept
-from calibration.bit_line_currents import BitLineCurrents, bit_line_currents, recorded_codes
-from calibration.distributed import gathered, unwrapped
-from calibration.hooks import observing_inputs
-from calibration.sampling import quantile_of, sample_of
+from calibration.support.batches import run_batches, training_modes_kept
+from calibration.support.bit_line_currents import BitLineCurrents, bit_line_currents, recorded_codes
+from calibration.support.distributed import gathered, unwrapped
+from calibration.support.hooks import observing_inputs
+from calibration.support.sampling import quantile_of, sample_of
 from crossbar.array import CrossbarArray
 from crossbar.array.prepare_read import adc_signed
 from crossbar.config import CrossbarConfig

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from calibration.batches import run_batches, training_modes_kept
-from calibration.distributed import averaged, summed, unwrapped
+from calibration.support.batches import run_batches, training_modes_kept
+from calibration.support.distributed import averaged, summed, unwrapped
 from devices.validation import check_probability
 
 

@@ -5,8 +5,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from calibration.distributed import unwrapped
-from calibration.known_inputs import known_inputs, read_known_inputs
+from calibration.support.distributed import unwrapped
+from calibration.support.known_inputs import known_inputs, read_known_inputs
 from crossbar.conversion import analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from devices.validation import check_choice, check_integer, check_nonnegative

@@ -12,7 +12,8 @@ import xarray as xr
 from torch import Tensor, nn
 from torch.optim.lr_scheduler import LRScheduler, StepLR
 
-from calibration.batches import (
+from calibration.batchnorm import adapt_batchnorm, average_statistics, batchnorm_modules
+from calibration.support.batches import (
     model_device,
     model_input,
     model_target,
@@ -20,11 +21,10 @@ from calibration.batches import (
     training_modes_kept,
     with_progress,
 )
-from calibration.batchnorm import adapt_batchnorm, average_statistics, batchnorm_modules
-from calibration.distributed import averaged, unwrapped
-from calibration.early_stop import EarlyStop
-from calibration.gradients import only_gradients_of
-from calibration.history import history_dataset
+from calibration.support.distributed import averaged, unwrapped
+from calibration.training.early_stop import EarlyStop
+from calibration.training.gradients import only_gradients_of
+from calibration.training.history import history_dataset
 from crossbar.conversion import named_analog_layers
 from devices.validation import check_choice, check_integer
 

@@ -8,7 +8,6 @@ import xarray as xr
 from torch import nn
 
 from calibration.batchnorm import batchnorm_modules
-from calibration.distributed import unwrapped
 from calibration.finetune import (
     Loss,
     MakeOptimizer,
@@ -18,6 +17,7 @@ from calibration.finetune import (
     paper_optimizer,
     paper_schedule,
 )
+from calibration.support.distributed import unwrapped
 
 
 def finetune_batchnorm(

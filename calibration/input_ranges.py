@@ -7,10 +7,10 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from calibration.batches import run_batches, training_modes_kept
-from calibration.distributed import averaged, gathered, unwrapped
-from calibration.hooks import ideal_read_out_where_not_calibrated, observing_inputs
-from calibration.sampling import quantile_of, sample_of
+from calibration.support.batches import run_batches, training_modes_kept
+from calibration.support.distributed import averaged, gathered, unwrapped
+from calibration.support.hooks import ideal_read_out_where_not_calibrated, observing_inputs
+from calibration.support.sampling import quantile_of, sample_of
 from crossbar.conversion import analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from devices.validation import check_choice, check_probability

@@ -11,8 +11,8 @@ import xarray as xr
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from calibration.batches import model_device, model_input, model_target, require_batches, with_progress
 from calibration.remedies import LADDER, REMEDIES, Remedy
+from calibration.support.batches import model_device, model_input, model_target, require_batches, with_progress
 from crossbar.config import CrossbarConfig
 from crossbar.conversion import Overrides, convert_to_analog
 from crossbar.lifecycle import drift_analog_weights, program_analog_weights

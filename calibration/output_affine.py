@@ -8,8 +8,8 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from calibration.batches import model_device, model_input, require_batches, training_modes_kept, with_progress
-from calibration.distributed import summed, unwrapped
+from calibration.support.batches import model_device, model_input, require_batches, training_modes_kept, with_progress
+from calibration.support.distributed import summed, unwrapped
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
 

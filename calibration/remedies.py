@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
-from calibration.batches import model_input
 from calibration.batchnorm import adapt_batchnorm
 from calibration.drift import compensate_drift
 from calibration.finetune import finetune
@@ -15,6 +14,7 @@ from calibration.finetune_batchnorm import finetune_batchnorm
 from calibration.low_rank import LOW_RANK_PARAMETERS, attach_low_rank
 from calibration.mime import attach_thresholds, calibrate_thresholds
 from calibration.output_affine import fit_output_affine
+from calibration.support.batches import model_input
 
 
 class Remedy(NamedTuple):

@@ -7,7 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from calibration.batches import model_device, model_input, training_modes_kept, with_progress
+from calibration.support.batches import model_device, model_input, training_modes_kept, with_progress
 from crossbar.conversion import analog_layers
 from crossbar.lifecycle import program_analog_weights
 from devices.validation import check_integer, check_positive

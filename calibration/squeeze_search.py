@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import nn
 
-from calibration.batches import model_device, model_input, training_modes_kept
-from calibration.squeeze_trials import Score, SqueezeTrials
+from calibration.support.batches import model_device, model_input, training_modes_kept
+from calibration.support.squeeze_trials import Score, SqueezeTrials
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.remapping import remap_analog_weights
 from devices.validation import check_nonnegative

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor, fx, nn
 
-from calibration.batches import training_modes_kept
 from calibration.mime.relu_calls import ReLUCall, hidden_relus, relu_calls, trace_layers
 from calibration.mime.surrogates import AbstractSurrogate
 from calibration.mime.threshold import Granularity, InputGradient, Threshold
+from calibration.support.batches import training_modes_kept
 
 
 def attach_thresholds(

@@ -10,10 +10,10 @@ import torch.nn.functional as F
 import xarray as xr
 from torch import nn
 
-from calibration.batches import training_modes_kept
 from calibration.mime.attach import named_thresholds
 from calibration.mime.fitting import Loss, Run, fit
 from calibration.mime.penalty import exponential_penalty
+from calibration.support.batches import training_modes_kept
 from devices.validation import check_integer, check_positive
 
 

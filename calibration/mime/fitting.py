@@ -11,12 +11,12 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from calibration.batches import model_device, model_input, model_target, require_batches, with_progress
-from calibration.gradients import only_gradients_of
-from calibration.history import history_dataset
 from calibration.mime.attach import named_thresholds
-from calibration.mime.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from calibration.mime.threshold import Threshold
+from calibration.support.batches import model_device, model_input, model_target, require_batches, with_progress
+from calibration.training.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
+from calibration.training.gradients import only_gradients_of
+from calibration.training.history import history_dataset
 
 Loss = Callable[[Any, Any], Tensor]
 Penalty = Callable[[list[Threshold]], Tensor]

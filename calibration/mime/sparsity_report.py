@@ -10,11 +10,11 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from calibration.batches import model_device, model_input, require_batches, training_modes_kept, with_progress
 from calibration.mime.attach import named_thresholds
 from calibration.mime.idle_rows import ReadCount, count_reads
 from calibration.mime.task import installed
 from calibration.mime.task_bank import TaskBank
+from calibration.support.batches import model_device, model_input, require_batches, training_modes_kept, with_progress
 from crossbar.conversion import named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
 

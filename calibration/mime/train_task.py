@@ -11,7 +11,6 @@ import torch.nn.functional as F
 import xarray as xr
 from torch import Tensor, nn
 
-from calibration.batches import training_modes_kept
 from calibration.batchnorm import adapt_batchnorm, batchnorm_modules
 from calibration.mime.fitting import Loss, Run, fit
 from calibration.mime.penalty import Reward, exponential_penalty
@@ -24,6 +23,7 @@ from calibration.mime.task import (
     read_task,
     task_values,
 )
+from calibration.support.batches import training_modes_kept
 from devices.validation import check_choice, check_integer, check_positive
 
 

@@ -5,8 +5,8 @@ from torch import nn
 import crossbar as xb
 import devices
 from calibration import calibrate_adc_ranges, calibrate_input_ranges
-from calibration.bit_line_currents import bit_line_currents, recorded_codes
-from calibration.sampling import quantile_of, sample_of
+from calibration.support.bit_line_currents import bit_line_currents, recorded_codes
+from calibration.support.sampling import quantile_of, sample_of
 from crossbar.examples import accuracy
 
 STATIC = xb.InputConfig(range="static")

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor, nn
 
-from calibration.batches import model_input
+from calibration.support.batches import model_input
 from crossbar.conversion import named_analog_layers
 from crossbar.serialization import config_to_json
 

@@ -1,0 +1,1 @@
+"""What the verbs of `calibration` share: batches, hooks, samples, processes."""
