@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from crossbar.sweeps.dimensions import Value
-from crossbar.sweeps.records import Index, write_failure, write_started, write_values
+from crossbar.sweeps.records import write_failure, write_started, write_values
 from crossbar.sweeps.seeds import TrialSeeds
+from crossbar.sweeps.specification import Index
 from crossbar.sweeps.trial import TURN, run_trial
 
 # Runs whose setup this process has done. A worker outlives the jobs it gets, and nothing else in it does.

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from crossbar.sweeps.errors import StorageError
+from crossbar.sweeps.specification import Specification
 
 if TYPE_CHECKING:
     import zarr
-
-    from crossbar.sweeps.sweep import Sweep
 
 MARK = "jobs/mark"
 """Array with the state of each job: UNTOUCHED, STARTED, FAILED, or 1 + the CRC-32 of its finished numbers."""
@@ -42,7 +41,7 @@ def open_store(path: Path, mode: str = "r") -> "zarr.Group":
     return cast("zarr.Group", group)
 
 
-def create_store(path: Path, sweep: "Sweep", attributes: dict[str, Any]) -> None:
+def create_store(path: Path, sweep: Specification, attributes: dict[str, Any]) -> None:
     """Lay out an empty store at `path`, all of it or nothing.
 
     Raises
@@ -77,7 +76,7 @@ def import_zarr() -> Any:
     return zarr
 
 
-def _write_layout(folder: Path, sweep: "Sweep", attributes: dict[str, Any]) -> None:
+def _write_layout(folder: Path, sweep: Specification, attributes: dict[str, Any]) -> None:
     group = import_zarr().open_group(folder, mode="a", zarr_format=3, attributes=attributes)
     points = sweep.shape[:-1]
     names = [axis.name for axis in sweep.axes]

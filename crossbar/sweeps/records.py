@@ -9,12 +9,10 @@ import numpy.typing as npt
 
 from crossbar.sweeps.errors import StorageError
 from crossbar.sweeps.layout import FAILED, FAILURE, MARK, STARTED, open_store
+from crossbar.sweeps.specification import Index
 
 if TYPE_CHECKING:
     import zarr
-
-Index = tuple[int, ...]
-"""Position of a point: one integer per axis."""
 
 
 def write_started(path: Path, index: Index) -> None:

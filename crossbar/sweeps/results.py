@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from crossbar.sweeps.layout import FAILED, FAILURE, axis_attributes, open_store
-from crossbar.sweeps.records import Index, find_done, read_marks, read_values
+from crossbar.sweeps.records import find_done, read_marks, read_values
+from crossbar.sweeps.specification import Specification
 
 if TYPE_CHECKING:
     import xarray as xr
-
-    from crossbar.sweeps.sweep import Sweep
 
 
 def load_sweep(store: str | os.PathLike[str]) -> "xr.Dataset":
@@ -26,28 +25,26 @@ def load_sweep(store: str | os.PathLike[str]) -> "xr.Dataset":
     ImportError
         If zarr is not installed.
     """
-    from crossbar.sweeps.sweep import Sweep
 
     group = open_store(Path(store))
     attributes = dict(group.attrs)
-    sweep = Sweep.from_json(str(attributes["specification"]))
-    values = read_values(group, output_names(sweep))
+    sweep = Specification.from_json(str(attributes["specification"]))
+    values = read_values(group, sweep.output_names)
     return as_dataset(sweep, attributes, values, find_done(values, read_marks(group)))
 
 
 def sweep_failures(store: str | os.PathLike[str]) -> dict[str, str]:
     """Return the traceback of every failed point by its label, such as "sigma=0.1, bits=4"."""
-    from crossbar.sweeps.sweep import Sweep
 
     group = open_store(Path(store))
-    sweep = Sweep.from_json(str(group.attrs["specification"]))
+    sweep = Specification.from_json(str(group.attrs["specification"]))
     failures: Any = group[FAILURE]
     failed = np.argwhere(read_marks(group) == FAILED).tolist()
-    return {label(sweep, tuple(index)): str(failures[tuple(index)]) for index in failed}
+    return {sweep.label(tuple(index)): str(failures[tuple(index)]) for index in failed}
 
 
 def as_dataset(
-    sweep: "Sweep",
+    sweep: Specification,
     attributes: dict[str, Any],
     values: npt.NDArray[np.float64],  # (outputs, axes..., trials)
     done: npt.NDArray[np.bool_],  # (axes...)
@@ -71,13 +68,3 @@ def as_dataset(
         for output, array in zip(sweep.outputs, values, strict=True)
     }
     return xr.Dataset(variables, coordinates, attributes)
-
-
-def output_names(sweep: "Sweep") -> tuple[str, ...]:
-    """Return the names of a sweep's outputs in order."""
-    return tuple(output.name for output in sweep.outputs)
-
-
-def label(sweep: "Sweep", index: Index) -> str:
-    """Return a point in words."""
-    return ", ".join(f"{name}={value}" for name, value in sweep.parameters(index).items()) or "the only point"

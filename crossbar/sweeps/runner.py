@@ -20,17 +20,17 @@ import numpy.typing as npt
 from crossbar.sweeps import provenance
 from crossbar.sweeps.job import Job
 from crossbar.sweeps.layout import STARTED, create_store, import_zarr, open_store
-from crossbar.sweeps.records import Index, find_done, read_marks, read_values
-from crossbar.sweeps.results import as_dataset, output_names
+from crossbar.sweeps.records import find_done, read_marks, read_values
+from crossbar.sweeps.results import as_dataset
 from crossbar.sweeps.schedule import run_jobs
 from crossbar.sweeps.seeds import trial_seeds
+from crossbar.sweeps.specification import Index, Specification
 from crossbar.sweeps.storage_check import check_storage
 from crossbar.sweeps.summary import summarise
 
 if TYPE_CHECKING:
     import xarray as xr
 
-    from crossbar.sweeps.sweep import Sweep
 
 Point = Callable[..., Mapping[str, float]]
 """`point(parameters: dict, *, generator: torch.Generator) -> dict[str, float]`, one trial at one point."""
@@ -42,7 +42,7 @@ _LOGGER = logging.getLogger(__name__)
 
 
 def run_sweep(
-    sweep: "Sweep",
+    sweep: Specification,
     point: Point,
     store: str | os.PathLike[str],
     executor: Executor | None,
@@ -62,14 +62,14 @@ def run_sweep(
     with _progress_bar(progress, total=points, done_before=points - len(jobs)) as finished:
         outcome = run_jobs(jobs, executor, in_flight, finished)
     group = open_store(path)
-    values, marks = read_values(group, output_names(sweep)), read_marks(group)
+    values, marks = read_values(group, sweep.output_names), read_marks(group)
     done = find_done(values, marks)
     if not done.all():
         raise summarise(sweep, path, done, marks == STARTED, outcome) from outcome.broken
     return as_dataset(sweep, dict(group.attrs), values, done)
 
 
-def _attributes(sweep: "Sweep", point: Point, config: object) -> dict[str, Any]:
+def _attributes(sweep: Specification, point: Point, config: object) -> dict[str, Any]:
     """Return what the store and the Dataset say about themselves."""
     specification, config_text = sweep.to_json(), provenance.config_json(config)
     return {
@@ -82,7 +82,7 @@ def _attributes(sweep: "Sweep", point: Point, config: object) -> dict[str, Any]:
     }
 
 
-def _open_or_create(path: Path, sweep: "Sweep", attributes: dict[str, Any]) -> None:
+def _open_or_create(path: Path, sweep: Specification, attributes: dict[str, Any]) -> None:
     """Make sure that `path` holds this sweep, and say so if what computes it has changed since it was begun."""
     if "://" in str(path) or ":/" in str(path):
         raise ValueError(f"`store` must be a folder that all workers see. Got {path}.")
@@ -112,12 +112,12 @@ def _identity(attributes: Mapping[str, Any]) -> list[str]:
     return json.dumps({key: json.loads(attributes[key]) for key in ("specification", "config")}, indent=1).splitlines()
 
 
-def _missing_jobs(path: Path, sweep: "Sweep", point: Point, setup: Callable[[], object] | None) -> list[Job]:
+def _missing_jobs(path: Path, sweep: Specification, point: Point, setup: Callable[[], object] | None) -> list[Job]:
     """Return the jobs still to do; those that were running at an interruption come last.
 
     A point that kills its worker would otherwise stand in the way of all others at every new run.
     """
-    group, outputs = open_store(path), output_names(sweep)
+    group, outputs = open_store(path), sweep.output_names
     marks = read_marks(group)
     done = find_done(read_values(group, outputs), marks)
     damaged = int(np.count_nonzero((marks > 0) & ~done))

@@ -7,7 +7,7 @@ from itertools import islice
 
 from crossbar.sweeps.errors import StorageError
 from crossbar.sweeps.job import Job, run_job
-from crossbar.sweeps.records import Index
+from crossbar.sweeps.specification import Index
 
 
 @dataclass

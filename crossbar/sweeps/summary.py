@@ -2,23 +2,19 @@
 
 from collections import Counter
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from crossbar.sweeps.errors import SweepError
-from crossbar.sweeps.results import label
 from crossbar.sweeps.schedule import Outcome
-
-if TYPE_CHECKING:
-    from crossbar.sweeps.sweep import Sweep
+from crossbar.sweeps.specification import Specification
 
 _SHOWN = 10
 
 
 def summarise(
-    sweep: "Sweep",
+    sweep: Specification,
     path: Path,
     done: npt.NDArray[np.bool_],
     started: npt.NDArray[np.bool_],
@@ -26,7 +22,7 @@ def summarise(
 ) -> SweepError:
     """Return the error that says what is missing in the store at `path`, why, and what to do."""
     missing = [tuple(index) for index in np.argwhere(~done).tolist()]
-    failures = {label(sweep, index): outcome.errors[index] for index in missing if index in outcome.errors}
+    failures = {sweep.label(index): outcome.errors[index] for index in missing if index in outcome.errors}
     lines = [f"{len(missing)} of {done.size} points are not computed; the others are stored in {path}."]
     if outcome.broken is not None:
         lines.append(
@@ -34,7 +30,7 @@ def summarise(
             "may have been killed, have run out of memory, or have imported a script without "
             "`if __name__ == '__main__':`."
         )
-        running = [label(sweep, tuple(index)) for index in np.argwhere(started & ~done).tolist()]
+        running = [sweep.label(tuple(index)) for index in np.argwhere(started & ~done).tolist()]
         if running:
             lines.append(f"Being computed at that moment: {'; '.join(running[:_SHOWN])}.")
     if failures:

@@ -1,14 +1,15 @@
-"""What a sweep is: axes, outputs, trials and a seed."""
+"""A sweep as its users write it: what to compute, and the verb that computes it."""
 
 import json
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from crossbar.sweeps.dimensions import Axis, Output, Value
 from crossbar.sweeps.runner import Point, run_sweep
+from crossbar.sweeps.specification import Index, Specification, specify
 from devices.validation import check_integer
 
 if TYPE_CHECKING:
@@ -46,14 +47,8 @@ class Sweep:
     (2, 5)
     """
 
-    axes: tuple[Axis, ...]
-    """The axes, in the order of the result's dimensions."""
-    outputs: tuple[Output, ...]
-    """The outputs."""
-    trials: int
-    """Trials at every point."""
-    seed: int
-    """Seed of the whole sweep."""
+    specification: Specification
+    """Axes, outputs, trials and seed, as plain data."""
 
     def __init__(
         self,
@@ -64,32 +59,41 @@ class Sweep:
         seed: int = 0,
     ) -> None:
         """Check and freeze the arguments."""
-        check_integer("trials", trials, at_least=1)
-        check_integer("seed", seed, at_least=0, at_most=2**63 - 1)
-        object.__setattr__(self, "axes", tuple(_axis(name, given) for name, given in axes.items()))
-        object.__setattr__(self, "outputs", tuple(_output(name, given) for name, given in outputs.items()))
-        object.__setattr__(self, "trials", trials)
-        object.__setattr__(self, "seed", seed)
-        if not self.outputs:
-            raise ValueError('`outputs` must name at least one number, for instance {"accuracy": {"units": "1"}}.')
-        shared = {axis.name for axis in self.axes} & {output.name for output in self.outputs}
-        if shared:
-            raise ValueError(f"`axes` and `outputs` must not share names. Both have {', '.join(sorted(shared))}.")
+        specification = specify(axes=axes, outputs=outputs, trials=trials, seed=seed)
+        object.__setattr__(self, "specification", specification)
+
+    @property
+    def axes(self) -> tuple[Axis, ...]:
+        """The axes, in the order of the result's dimensions."""
+        return self.specification.axes
+
+    @property
+    def outputs(self) -> tuple[Output, ...]:
+        """The outputs."""
+        return self.specification.outputs
+
+    @property
+    def trials(self) -> int:
+        """Trials at every point."""
+        return self.specification.trials
+
+    @property
+    def seed(self) -> int:
+        """Seed of the whole sweep."""
+        return self.specification.seed
 
     @property
     def shape(self) -> tuple[int, ...]:
         """Size of every result: one number per axis, then the trials."""
-        return (*(len(axis.values) for axis in self.axes), self.trials)
+        return self.specification.shape
 
-    def parameters(self, index: tuple[int, ...]) -> dict[str, Value]:
+    def parameters(self, index: Index) -> dict[str, Value]:
         """Return the value of every axis at the point `index`."""
-        return {axis.name: axis.values[i] for axis, i in zip(self.axes, index, strict=True)}
+        return self.specification.parameters(index)
 
     def to_json(self) -> str:
         """Return the sweep as JSON."""
-        axes = {axis.name: {key: value for key, value in asdict(axis).items() if key != "name"} for axis in self.axes}
-        outputs = {output.name: {"units": output.units, "long_name": output.long_name} for output in self.outputs}
-        return json.dumps({"axes": axes, "outputs": outputs, "trials": self.trials, "seed": self.seed})
+        return self.specification.to_json()
 
     @classmethod
     def from_json(cls, text: str) -> "Sweep":
@@ -154,29 +158,4 @@ class Sweep:
             If zarr (or tqdm, with `progress`) is not installed.
         """
         check_integer("in_flight", in_flight, at_least=1)
-        return run_sweep(self, point, store, executor, progress, config, setup, in_flight)
-
-
-def _axis(name: str, given: Iterable[Value] | Mapping[str, Any]) -> Axis:
-    if not isinstance(given, Mapping):
-        return Axis(name=name, values=given)  # type: ignore[arg-type]  # Axis makes the tuple
-    _check_keys(f'axes["{name}"]', given, required="values", optional=("units", "long_name"))
-    return Axis(name=name, **given)
-
-
-def _output(name: str, given: Mapping[str, str]) -> Output:
-    if not isinstance(given, Mapping):
-        raise TypeError(f'`outputs["{name}"]` must be a dictionary such as {{"units": "1"}}. Got {given!r}.')
-    _check_keys(f'outputs["{name}"]', given, required="units", optional=("long_name",))
-    return Output(name=name, **given)
-
-
-def _check_keys(argument: str, given: Mapping[str, Any], *, required: str, optional: tuple[str, ...]) -> None:
-    """Raise unless `given` has the keys it must have, no others, and text where text belongs."""
-    unknown = [key for key in given if key not in (required, *optional)]
-    if required not in given or unknown:
-        names = ", ".join((required, *optional))
-        raise ValueError(f"`{argument}` must have `{required}` and may have {names}. Got {', '.join(given) or 'none'}.")
-    for key, value in given.items():
-        if key != "values" and not isinstance(value, str):
-            raise TypeError(f"`{argument}` must have text as `{key}`. Got {value!r}.")
+        return run_sweep(self.specification, point, store, executor, progress, config, setup, in_flight)
