@@ -7,7 +7,7 @@ import devices
 from crossbar.converters import ADC, InputConfig
 from devices import Device, Wires, check_read_voltage
 from devices.validation import check_choice, check_integer
-from mapping import MappingConfig
+from mapping import ENCODINGS, MappingConfig
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,9 +56,10 @@ class CrossbarConfig:
             )
         self._check_collapsed()
         check_read_voltage(self.device, self.inputs.read_voltage)
-        if self.adc is not None and self.adc.subtraction == "analog" and self.mapping.encoding != "differential":
+        if self.adc is not None and self.adc.subtraction == "analog" and not self.mapping.sign_encoding.has_pairs:
+            able = " or ".join(repr(name) for name, encoding in ENCODINGS.items() if encoding.has_pairs)
             raise ValueError(
-                "`adc.subtraction='analog'` needs pairs of bit lines: `mapping.encoding='differential'`. "
+                f"`adc.subtraction='analog'` needs pairs of bit lines: `mapping.encoding={able}`. "
                 f"Got {self.mapping.encoding!r}. Use subtraction='digital'."
             )
         if self.adc is not None and self.inputs.bits is None:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from devices.validation import check_boolean, check_choice, check_instance, check_integer
-from mapping.encodings import ENCODINGS
+from mapping.encodings import ENCODINGS, AbstractEncoding
 from mapping.encodings.planes import slice_widths
 from mapping.quantizers import AbstractQuantizer, UniformQuantizer
 
@@ -21,13 +21,14 @@ class MappingConfig:
     """Word lines of one array."""
     cols: int = 128
     """Bit lines of one array."""
-    encoding: Literal["differential", "offset", "twos_complement"] = "differential"
-    """How signed codes become non-negative levels; a key of `mapping.encodings.ENCODINGS`."""
+    encoding: str = "differential"
+    """How signed codes become non-negative levels: "differential", "offset", "twos_complement"; a key of
+    `mapping.ENCODINGS`."""
     slicing: Literal["inter", "intra"] = "inter"
     """Slices of a weight in arrays of their own (inter), or side by side on the bit lines of one array (intra)."""
     reference_column: bool = False
     """Give every array one bit line more than `cols`, of cells in the middle of the window, and subtract it from the others
-    (encoding "offset"). Else the offset is subtracted as a number, which neither wires nor drift act on."""
+    (encodings with an offset). Else the offset is subtracted as a number, which neither wires nor drift act on."""
     granularity: Literal["tensor", "output"] = "tensor"
     """One weight scale per layer, or one per output channel; used by the default quantiser."""
     quantizer: AbstractQuantizer | None = None
@@ -78,9 +79,10 @@ class MappingConfig:
             )
 
     def _check_reference_column(self) -> None:
-        if self.reference_column and self.encoding != "offset":
+        if self.reference_column and not self.sign_encoding.takes_reference_columns:
+            able = " or ".join(repr(name) for name, value in ENCODINGS.items() if value.takes_reference_columns)
             raise ValueError(
-                f"`reference_column` needs encoding='offset', the one with an offset to subtract. Got {self.encoding!r}. "
+                f"`reference_column` needs encoding={able}, with an offset to subtract. Got {self.encoding!r}. "
                 "Use reference_column=False."
             )
         sparse = {name: getattr(self, name) for name in ("squeezed_planes", "release_empty", "merge_columns")}
@@ -90,11 +92,16 @@ class MappingConfig:
                 f"{', '.join(f'{name}={value!r}' for name, value in sparse.items() if value)}."
             )
 
+    @property
+    def sign_encoding(self) -> AbstractEncoding:
+        """The encoding that `encoding` names."""
+        return ENCODINGS[self.encoding]
+
     def squeezable_planes(self) -> tuple[int, ...]:
         """Return the numbers of most significant bit planes that can be squeezed out, from 0 up."""
         if self.reference_column:
             return (0,)
-        stored_bits = self.weight_bits if self.encoding == "offset" else self.weight_bits - 1
+        stored_bits = self.sign_encoding.stored_bits(self.weight_bits - 1)
         widths = slice_widths(stored_bits, self.cell_bits)
         return tuple(stored_bits - sum(widths[: cells + 1]) for cells in reversed(range(len(widths))))
 

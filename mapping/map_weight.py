@@ -7,7 +7,6 @@ import torch
 from torch import Tensor
 
 from mapping.config import MappingConfig
-from mapping.encodings import ENCODINGS
 from mapping.merge_columns import merge_columns
 from mapping.placement import Placement
 from mapping.quantizers import QuantizedWeight, quantize_weight
@@ -47,7 +46,7 @@ def map_weight(weight: Tensor, config: MappingConfig, *, groups: int = 1) -> Pla
 
 def place_codes(quantized: QuantizedWeight, config: MappingConfig) -> Placement:
     """Encode, slice and tile the codes of one matrix: every plane dense, in arrays of the config's size."""
-    planes = ENCODINGS[config.encoding](quantized.codes, quantized.magnitude_bits, config.cell_bits)
+    planes = config.sign_encoding.planes(quantized.codes, quantized.magnitude_bits, config.cell_bits)
     order = sorted_rows(quantized.codes) if config.row_order == "sorted" else None
     return tile_planes(planes, quantized.scale, config, row_order=order)
 

@@ -26,8 +26,7 @@ def merge_columns(placement: Placement) -> Placement:
         If the placement has reference columns.
     """
     refuse_references(placement)
-    rows_of = torch.cat([placement.row_index, placement.row_shift], 1)
-    block = distinct(rows_of)
+    block = distinct(placement.word_lines())
     width = placement.levels.shape[2]
     candidates = ((placement.column_index >= 0) & (placement.levels != 0).any(1)).flatten().nonzero()[:, 0]
     tile, col = candidates // width, candidates % width
@@ -77,6 +76,7 @@ def _pack(placement: Placement, tile: Tensor, col: Tensor, block: Tensor, signif
         used=(row_index >= 0)[:, :, None] & (column_index >= 0)[:, None, :],
         row_index=row_index,
         row_shift=placement.row_shift[source],
+        row_sign=placement.row_sign[source],
         column_index=column_index,
         column_significance=per_column(significance, 0),
         column_bits=per_column(placement.column_bits[tile, col], 0),

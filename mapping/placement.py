@@ -14,7 +14,7 @@ _CELLS_PER_CHUNK = 1 << 19
 class Placement:
     """A weight matrix as a stack of equal-sized tiles of cells.
 
-    `output[o] = scale[o] * (sum over the columns that feed o of significance * ((input << row_shift) @ levels)
+    `output[o] = scale[o] * (sum over the columns that feed o of significance * ((row_sign * input << row_shift) @ levels)
     + digital_offset * sum of the inputs)` in exact integer arithmetic, over every tile. Encodings, slicings, squeezed
     and reordered arrays are all different placements of this one form. Reference columns are not in it: what they read
     is subtracted for a part of the digital offset (`mapping.reference_columns`).
@@ -32,6 +32,9 @@ class Placement:
     """Input that drives each row, -1 for none, int32, (tiles, rows)."""
     row_shift: Tensor
     """Power-of-two shift of that input, int32, (tiles, rows)."""
+    row_sign: Tensor
+    """Sign with which each row is driven, int32, (tiles, rows): -1 where it carries the input with opposite polarity,
+    beside a row of the same input that carries it as it is; else 1, empty rows included."""
     column_index: Tensor
     """Output that each column feeds, -1 for none, int32, (tiles, cols); from `outputs` on, reference columns."""
     column_significance: Tensor
@@ -85,10 +88,13 @@ class Placement:
         """Return the same placement with its tensors on `device`."""
         return replace(self, **{name: tensor.to(device) for name, tensor in self.tensors().items()})
 
+    def word_lines(self) -> Tensor:
+        """Return all that says what drives each tile, int32, (tiles, 3 rows): tiles with equal lines share a drive."""
+        return torch.cat([self.row_index, self.row_shift, self.row_sign], 1)
+
     def significance(self) -> Tensor:
-        """Return what one level of each cell weighs, input shift included, int64, (tiles, rows, cols)."""
-        shift = torch.ones_like(self.row_shift, dtype=torch.int64) << self.row_shift
-        return shift[:, :, None] * self.column_significance[:, None, :] * self.used
+        """Return what one level of each cell weighs, input shift and sign included, int64, (tiles, rows, cols)."""
+        return row_factor(self)[:, :, None] * self.column_significance[:, None, :] * self.used
 
     def to_codes(self) -> Tensor:
         """Return the integers that cells and digital offset stand for, int64, (inputs_per_group, outputs)."""
@@ -112,7 +118,7 @@ def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None
     weight
         Number that multiplies the values of a column, (tiles, cols). Default: 1.
     power
-        Power of the row shift `2^shift` that multiplies a row: 1 for currents, 2 for variances.
+        Power of the factor `row_sign * 2^row_shift` that multiplies a row: 1 for currents, 2 for variances.
 
     Returns
     -------
@@ -124,10 +130,16 @@ def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None
         part = torch.where(placement.used[tiles], values[tiles], 0)
         if weight is not None:
             part = part * weight[tiles, None, :].to(values.dtype)
-        if bool(placement.row_shift[tiles].any()):
-            part = part * (2 ** (power * placement.row_shift[tiles].to(torch.int64)))[:, :, None].to(values.dtype)
+        factor = row_factor(placement, tiles)
+        if bool((factor != 1).any()):
+            part = part * (factor**power)[:, :, None].to(values.dtype)
         result.index_add_(0, cell_index(placement, tiles).flatten(), part.flatten())
     return result.view(placement.inputs_per_group, placement.outputs_and_references)
+
+
+def row_factor(placement: Placement, tiles: slice = slice(None)) -> Tensor:
+    """Return what multiplies the input of each row, `row_sign * 2^row_shift`, int64, (tiles, rows)."""
+    return placement.row_sign[tiles].to(torch.int64) << placement.row_shift[tiles].to(torch.int64)
 
 
 def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
@@ -180,9 +192,10 @@ def integer_product(placement: Placement, inputs: Tensor) -> Tensor:
         raise ValueError(f"`inputs` must have {placement.inputs} entries per vector. Got shape {tuple(inputs.shape)}.")
     vectors = inputs.reshape(-1, placement.inputs).to(torch.int64)
     result = vectors.new_zeros(len(vectors), placement.outputs_and_references)
+    factor = row_factor(placement)
     for tile in range(placement.tiles):
         rows, columns = placement.row_index[tile].to(torch.int64), placement.column_index[tile].to(torch.int64)
-        driven = torch.where(rows >= 0, vectors[:, rows.clamp(min=0)] << placement.row_shift[tile].to(torch.int64), 0)
+        driven = torch.where(rows >= 0, vectors[:, rows.clamp(min=0)] * factor[tile], 0)
         product = driven @ (placement.levels[tile].to(torch.int64) * placement.used[tile])
         product = product * placement.column_significance[tile]
         result.index_add_(1, columns[columns >= 0], product[:, columns >= 0])

@@ -68,15 +68,14 @@ class _Stacks:
     """Bits of each tile's cells, int64, (tiles,)."""
     bits: int
     """Bits of a stored magnitude."""
-    twos_complement: bool
-    """Whether the negative planes are the sign planes of two's complement."""
+    sign_planes: bool
+    """Whether the negative planes hold the sign of what the others store, as in two's complement."""
 
     @classmethod
     def of(cls, placement: Placement) -> "_Stacks":
         """Find the stacks of a placement."""
         refuse_references(placement)
-        lines = torch.cat([placement.row_index, placement.row_shift, placement.column_index], 1)
-        index = distinct(lines)
+        index = distinct(torch.cat([placement.word_lines(), placement.column_index], 1))
         significance, tile_bits = placement.column_significance.long(), placement.column_bits.long()
         mixed = (placement.column_index >= 0) & (significance != significance[:, :1])
         if bool(mixed.any()):
@@ -90,23 +89,23 @@ class _Stacks:
         signed = bool(negative.any()) and bool((significance[negative] == -(2**top)).all()) and top > 0
         if not signed:
             top = int((significance.abs() << tile_bits).max().log2())
-        return cls(index=index, significance=significance, tile_bits=tile_bits, bits=top, twos_complement=signed)
+        return cls(index=index, significance=significance, tile_bits=tile_bits, bits=top, sign_planes=signed)
 
     def squeezable(self) -> tuple[int, ...]:
         """Return the numbers of planes that whole cells hold, except all of them."""
-        magnitude = self.significance > 0 if self.twos_complement else self.significance != 0
+        magnitude = self.significance > 0 if self.sign_planes else self.significance != 0
         lowest = set(self.significance[magnitude].abs().tolist())
         return tuple(sorted({0, *(self.bits - weight.bit_length() + 1 for weight in lowest if weight > 1)}))
 
     def sign(self) -> Tensor:
         """Return 1 for tiles of negative magnitudes, which are a matrix apart, else 0; (tiles,)."""
-        return ((self.significance < 0) & (not self.twos_complement)).long()
+        return ((self.significance < 0) & (not self.sign_planes)).long()
 
     def values(self, placement: Placement) -> Tensor:
         """Return the integers that each stack stores, int32, (signs, stacks, rows, cols)."""
         count = int(self.index.max()) + 1
         values = torch.zeros(2 * count, *placement.levels.shape[1:], dtype=torch.int32, device=placement.levels.device)
-        weight = (self.significance if self.twos_complement else self.significance.abs()).int()
+        weight = (self.significance if self.sign_planes else self.significance.abs()).int()
         target = self.sign() * count + self.index
         for tiles in tile_chunks(placement):
             values.index_add_(0, target[tiles], placement.levels[tiles].int() * weight[tiles, None, None])
@@ -116,7 +115,7 @@ class _Stacks:
         """Return the placement with the bits of `values`, all in the `bits` least significant planes."""
         lowest = self.significance.abs().double().log2().int()
         largest = (1 << self.tile_bits.int()) - 1
-        sign_plane = (self.significance < 0) & self.twos_complement
+        sign_plane = (self.significance < 0) & self.sign_planes
         sign, levels = self.sign(), torch.empty_like(placement.levels)
         for tiles in tile_chunks(placement):
             own = values[sign[tiles], self.index[tiles]]  # (tiles, rows, cols)

@@ -51,6 +51,7 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
     return Placement(
         **tensors,
         row_shift=torch.zeros_like(tensors["row_index"]),
+        row_sign=torch.ones_like(tensors["row_index"]),
         scale=scale,
         digital_offset=planes.digital_offset,
         inputs=inputs,

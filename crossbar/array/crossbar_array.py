@@ -291,6 +291,9 @@ class CrossbarArray(nn.Module):
         """Take over the chip of a checkpoint, whatever this one holds; one without a chip leaves it as it is."""
         if prefix + "_extra_state" not in state_dict:
             return
+        if prefix + "row_index" in state_dict and prefix + "row_sign" not in state_dict:
+            # Before version 0.2 every word line was driven with the sign of its input.
+            state_dict = {**state_dict, prefix + "row_sign": torch.ones_like(state_dict[prefix + "row_index"])}
         _check_complete(state_dict, prefix)
         device = self.code_spread.device
         for name in self._buffers:

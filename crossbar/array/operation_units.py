@@ -25,6 +25,7 @@ def split_rows(placement: Placement, parallel_rows: int) -> Placement:
         used=split_tile_rows(placement.used, parallel_rows),
         row_index=split_tile_rows(placement.row_index[:, :, None] + 1, parallel_rows)[:, :, 0] - 1,
         row_shift=split_tile_rows(placement.row_shift[:, :, None], parallel_rows)[:, :, 0],
+        row_sign=split_tile_rows(placement.row_sign[:, :, None] - 1, parallel_rows)[:, :, 0] + 1,
         **{
             name: getattr(placement, name).repeat_interleave(units_per_tile(placement, parallel_rows), 0)
             for name in ("column_index", "column_significance", "column_bits", "column_plane")

@@ -60,7 +60,7 @@ def find_conversions(placement: Placement, *, analog_subtraction: bool) -> Conve
     ValueError
         If currents shall be subtracted but a bit line has no partner of the other sign.
     """
-    lines = torch.cat([placement.row_index, placement.row_shift], 1)
+    lines = placement.word_lines()
     patterns, block_of_tile = torch.unique(lines, dim=0, return_inverse=True)
     block_tile = torch.full((len(patterns),), placement.tiles, dtype=torch.int64, device=lines.device)
     block_tile.scatter_reduce_(0, block_of_tile, torch.arange(placement.tiles, device=lines.device), "amin")
@@ -202,6 +202,6 @@ def _pairs(placement: Placement, column: Tensor, block: Tensor) -> tuple[Tensor,
     if len(plus) != len(minus) or not torch.equal(key[positive][plus], key[negative][minus]):
         raise ValueError(
             "`adc.subtraction='analog'` needs a bit line of the other sign beside every bit line. This placement has "
-            "some without (another encoding than differential, or released tiles). Use subtraction='digital'."
+            "some without (an encoding without pairs, merged columns or released tiles). Use subtraction='digital'."
         )
     return column[positive][plus], column[negative][minus], block[positive][plus]

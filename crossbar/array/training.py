@@ -8,7 +8,7 @@ from crossbar.array.programming import target_conductance
 from crossbar.config import CrossbarConfig
 from crossbar.converters import straight_through
 from devices import Device, ExactProgramming
-from mapping import ENCODINGS, map_weight, scatter_cells
+from mapping import map_weight, scatter_cells
 
 
 def code_spread(config: CrossbarConfig) -> Tensor:
@@ -20,7 +20,7 @@ def code_spread(config: CrossbarConfig) -> Tensor:
     quantizer, device = config.mapping.effective_quantizer(), config.device
     largest = 2**quantizer.magnitude_bits - 1
     codes = torch.arange(-largest, largest + 1, dtype=torch.int32)[:, None]
-    planes = ENCODINGS[config.mapping.encoding](codes, quantizer.magnitude_bits, config.mapping.cell_bits)
+    planes = config.mapping.sign_encoding.planes(codes, quantizer.magnitude_bits, config.mapping.cell_bits)
     variance = torch.zeros(len(codes))
     for levels, significance, bits in zip(planes.levels[..., 0], planes.significance, planes.bits, strict=True):
         step = device.window.span / (2**bits - 1)

@@ -21,9 +21,9 @@ def code_bit_density(quantized: QuantizedWeight, encoding: str) -> Tensor:
     Returns
     -------
     Tensor
-        Over both arrays of a differential pair together, the most significant plane first.
+        Over both cells of a pair together, the most significant plane first.
     """
-    planes = ENCODINGS[encoding](quantized.codes, quantized.magnitude_bits, 1)
+    planes = ENCODINGS[encoding].planes(quantized.codes, quantized.magnitude_bits, 1)
     bits = max(map(abs, planes.significance)).bit_length()
     ones = torch.zeros(bits, dtype=torch.float64)
     for levels, significance in zip(planes.levels, planes.significance, strict=True):

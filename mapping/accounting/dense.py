@@ -2,7 +2,6 @@
 
 from mapping.accounting.footprint import Cycles, Footprint
 from mapping.config import MappingConfig
-from mapping.encodings.planes import slice_widths
 
 
 def dense_footprint(config: MappingConfig, *, inputs: int, outputs: int, groups: int, cycles: Cycles) -> Footprint:
@@ -21,7 +20,8 @@ def dense_footprint(config: MappingConfig, *, inputs: int, outputs: int, groups:
     cycles
         Input cycles of a read, as `InputConfig.cycles`.
     """
-    arrays, planes = _planes(config)
+    encoding = config.sign_encoding
+    arrays, planes = encoding.arrays, len(encoding.widths(config.weight_bits - 1, config.cell_bits))
     width = outputs // groups
     row_blocks = -(-inputs // config.rows)
     if config.slicing == "inter":
@@ -37,13 +37,3 @@ def dense_footprint(config: MappingConfig, *, inputs: int, outputs: int, groups:
         adc_conversions=(bit_lines + references) * cycles(0),
         input_cycles=cycles(0),
     )
-
-
-def _planes(config: MappingConfig) -> tuple[int, int]:
-    """Return the number of sign arrays, and of planes in each."""
-    magnitude_bits = config.weight_bits - 1
-    if config.encoding == "differential":
-        return 2, len(slice_widths(magnitude_bits, config.cell_bits))
-    if config.encoding == "offset":
-        return 1, len(slice_widths(magnitude_bits + 1, config.cell_bits))
-    return 1, len(slice_widths(magnitude_bits, config.cell_bits)) + 1

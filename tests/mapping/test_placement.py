@@ -13,7 +13,9 @@ from mapping import (
     gather_cells,
     integer_product,
     map_weight,
+    merge_columns,
     quantize_weight,
+    release_empty_tiles,
     scatter_cells,
 )
 from tests.mapping.mapping_tables import ARRANGEMENTS, ENCODING_NAMES, QUANTIZERS
@@ -143,6 +145,42 @@ def test_scattering_weighs_shifted_rows():
     values = torch.ones(placement.levels.shape)
     assert scatter_cells(placement, values).flatten().tolist() == [2, 9]
     assert scatter_cells(placement, values, power=2).flatten().tolist() == [2, 65]
+
+
+@settings(deadline=None, max_examples=40)
+@given(case=cases(), data=st.data())
+def test_the_sign_of_a_row_negates_its_input(case, data):
+    weight, groups, config = case
+    config = replace(config, squeezed_planes=data.draw(st.sampled_from(config.squeezable_planes())))
+    placement = map_weight(weight, config, groups=groups)
+    assert (placement.row_sign == 1).all()
+    flipped = torch.randint(
+        2, (placement.inputs,), generator=torch.Generator().manual_seed(data.draw(st.integers(0, 99)))
+    )
+    sign = 1 - 2 * flipped
+    driven = placement.row_index >= 0
+    row_sign = torch.where(driven, sign[placement.row_index.clamp(min=0).long()], 1).int()
+    signed = replace(placement, row_sign=row_sign)
+    vectors = integer_inputs(placement)
+    # The digital offset is added to the inputs as they are, whatever the word lines carry.
+    plain, negated = (replace(p, digital_offset=0) for p in (placement, signed))
+    assert torch.equal(integer_product(negated, vectors), integer_product(plain, vectors * sign))
+    grouped = sign.view(groups, -1).repeat_interleave(placement.outputs // groups, 0).t()
+    assert torch.equal(negated.to_codes(), plain.to_codes() * grouped)
+    assert torch.equal(signed.significance().abs(), placement.significance().abs())
+    ones = torch.ones(placement.levels.shape)
+    assert torch.equal(scatter_cells(signed, ones, power=2), scatter_cells(placement, ones, power=2))
+    if not config.squeezed_planes:
+        assert torch.equal(merge_columns(signed).to_codes(), signed.to_codes())
+        assert torch.equal(release_empty_tiles(signed).to_codes(), signed.to_codes())
+
+
+def test_tiles_whose_rows_differ_in_sign_alone_do_not_share_word_lines():
+    codes = torch.tensor([[1.0, 1.0], [1.0, -1.0]])
+    placement = map_weight(codes, MappingConfig(weight_bits=2, cell_bits=1))
+    assert len(placement.word_lines().unique(dim=0)) == 1
+    signed = replace(placement, row_sign=torch.tensor([[1, 1], [-1, 1]], dtype=torch.int32))
+    assert len(signed.word_lines().unique(dim=0)) == 2
 
 
 @pytest.mark.parametrize("quantizer", QUANTIZERS.values(), ids=QUANTIZERS.keys())

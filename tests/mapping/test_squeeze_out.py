@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mapping import (
+    ENCODINGS,
     MappingConfig,
     SMECodebook,
     integer_product,
@@ -18,7 +19,7 @@ from mapping import (
     sorted_rows,
     squeeze_out,
 )
-from tests.mapping.mapping_tables import QUANTIZERS
+from tests.mapping.mapping_tables import ENCODING_NAMES, QUANTIZERS
 
 
 def defined_squeeze(codes, planes, magnitude_bits, config):
@@ -79,7 +80,7 @@ def test_follows_the_definition(data):
 @given(data=st.data())
 def test_error_stays_below_one_unit_of_the_shifted_row(data):
     weight = random_weight(data.draw)
-    encoding = data.draw(st.sampled_from(["differential", "offset", "twos_complement"]))
+    encoding = data.draw(st.sampled_from(ENCODING_NAMES))
     config = MappingConfig(weight_bits=8, cell_bits=data.draw(st.integers(1, 3)), rows=5, cols=4, encoding=encoding)
     planes = data.draw(st.sampled_from(config.squeezable_planes()))
     dense, squeezed = map_weight(weight, config), map_weight(weight, replace(config, squeezed_planes=planes))
@@ -133,12 +134,12 @@ def test_squeezing_in_two_steps_adds_shifts():
     assert int((twice.to_codes() - once.to_codes()).abs().max()) <= 2 ** int(once.row_shift.max())
 
 
-@pytest.mark.parametrize("encoding", ["differential", "offset", "twos_complement"])
+@pytest.mark.parametrize("encoding", ENCODING_NAMES)
 def test_a_matrix_of_zeros_needs_no_array(encoding):
     config = MappingConfig(weight_bits=8, cell_bits=1, rows=4, cols=4, encoding=encoding, squeezed_planes=2)
     placement = map_weight(torch.zeros(6, 5), config)
     assert torch.equal(placement.to_weight(), torch.zeros(6, 5))
-    if encoding != "offset":
+    if not ENCODINGS[encoding].digital_offset(7):
         assert placement.tiles == 0
         assert merge_columns(placement).tiles == 0
         assert squeeze_out(placement, planes=3).tiles == 0

@@ -148,6 +148,16 @@ def test_a_checkpoint_from_before_a_field_was_added_loads():
     assert torch.equal(other.array.effective_weight, layer.array.effective_weight)
 
 
+def test_a_checkpoint_from_before_rows_had_signs_drives_them_as_they_are():
+    layer, other = layer_on_chip(), layer_on_chip(seed=1)
+    state = layer.state_dict()
+    del state["array.row_sign"]
+    other.load_state_dict(state)
+    assert (other.array.placement.row_sign == 1).all()
+    x = torch.randn(3, 50)
+    torch.testing.assert_close(other(x), layer(x), rtol=0, atol=0)
+
+
 def test_time_must_be_a_time():
     layer = layer_on_chip()
     for t in (-1.0, float("nan"), float("inf")):

@@ -7,7 +7,8 @@ import torch
 from torch import nn
 
 import crossbar as xb
-from crossbar.array.operation_units import driven_rows, only_driven, split_tile_rows
+from crossbar.array.operation_units import driven_rows, only_driven, split_rows, split_tile_rows, units_per_tile
+from mapping import map_weight
 
 WIRED = xb.CrossbarConfig(
     device=replace(xb.devices.RRAM, drift=None),
@@ -27,6 +28,21 @@ def programmed(layer, config):
 def layer():
     torch.manual_seed(0)
     return nn.Linear(31, 5)
+
+
+@pytest.mark.parametrize("parallel_rows", [1, 4, 5])
+def test_units_keep_what_drives_their_word_lines(parallel_rows):
+    placement = map_weight(torch.randn(7, 3), WIRED.mapping)
+    alternating = (-1) ** torch.arange(placement.row_index.numel()).view_as(placement.row_index).int()
+    placement = replace(placement, row_sign=alternating, row_shift=1 - alternating)
+    split = split_rows(placement, parallel_rows)
+    for unit in range(split.tiles):
+        used = split.row_index[unit] >= 0
+        whole = unit // units_per_tile(placement, parallel_rows)
+        own = (placement.row_index[whole][:, None] == split.row_index[unit][used]).int().argmax(0)
+        assert torch.equal(split.row_sign[unit][used], placement.row_sign[whole][own])
+        assert (split.row_sign[unit][~used] == 1).all()
+    assert torch.equal(split.to_codes(), placement.to_codes())
 
 
 @pytest.mark.parametrize("parallel_rows", [1, 5, 6, 12, 50])

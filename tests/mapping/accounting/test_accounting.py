@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mapping import MappingConfig, SMECodebook, map_weight, quantize_weight
+from mapping import ENCODINGS, MappingConfig, SMECodebook, map_weight, quantize_weight
 from mapping.accounting import (
     BASELINES,
     Footprint,
@@ -16,6 +16,7 @@ from mapping.accounting import (
     dense_footprint,
     footprint,
 )
+from tests.mapping.mapping_tables import ENCODING_NAMES
 
 SME = SMECodebook(bits=8, window=3)
 
@@ -30,14 +31,14 @@ def test_dense_counts_are_those_of_the_placement(data):
     groups = data.draw(st.sampled_from([1, 1, 2, 4]))
     inputs, width = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 12))
     weight_bits = data.draw(st.integers(2, 9))
-    encoding = data.draw(st.sampled_from(["differential", "offset", "twos_complement"]))
+    encoding = data.draw(st.sampled_from(ENCODING_NAMES))
     config = MappingConfig(
         weight_bits=weight_bits,
         cell_bits=data.draw(st.integers(1, weight_bits)),
         rows=data.draw(st.integers(1, 9)),
         cols=data.draw(st.integers(1, 9)),
         encoding=encoding,
-        reference_column=encoding == "offset" and data.draw(st.booleans()),
+        reference_column=ENCODINGS[encoding].takes_reference_columns and data.draw(st.booleans()),
         slicing=data.draw(st.sampled_from(["inter", "intra"])),
     )
     placement = map_weight(torch.randn(inputs, width * groups), config, groups=groups)
@@ -84,7 +85,7 @@ def test_a_squeezed_placement_counts_its_extra_cycles_array_by_array():
     assert (nothing.crossbars, nothing.adc_conversions, nothing.input_cycles, nothing.utilization) == (0, 0, 0, 0.0)
 
 
-@pytest.mark.parametrize("encoding", ["differential", "offset", "twos_complement"])
+@pytest.mark.parametrize("encoding", ENCODING_NAMES)
 @pytest.mark.parametrize("cell_bits", [1, 2, 3, 8])
 def test_densities_of_codes_and_of_cells_agree(encoding, cell_bits):
     weight = torch.randn(60, 20, generator=torch.Generator().manual_seed(0))
@@ -92,7 +93,7 @@ def test_densities_of_codes_and_of_cells_agree(encoding, cell_bits):
     codes = quantize_weight(weight, SME)
     density = code_bit_density(codes, encoding)
     arrangements = [{}, {"slicing": "intra"}, {"row_order": "sorted", "release_empty": True}]
-    for arrangement in arrangements + [{"reference_column": True}] * (encoding == "offset"):
+    for arrangement in arrangements + [{"reference_column": True}] * ENCODINGS[encoding].takes_reference_columns:
         placement = map_weight(weight, replace(config, **arrangement))
         torch.testing.assert_close(bit_density(placement, bits=len(density)), density)
     if encoding == "differential":
