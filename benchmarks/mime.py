@@ -17,7 +17,6 @@ same images for the same epochs with the same seed:
 import argparse
 import copy
 import json
-import os
 import time
 from pathlib import Path
 
@@ -29,6 +28,7 @@ from torch import nn
 import crossbar as xb
 import devices
 from calibration import adapt_batchnorm, mime
+from crossbar.atomic_file import write_atomically
 from crossbar.examples import Split, accuracy, load_cifar10, load_digits, load_resnet20, load_vgg16
 from mapping import MappingConfig
 
@@ -114,9 +114,7 @@ class Results:
             start = time.perf_counter()
             value = compute()
             self.values[key] = value
-            partial = self.path.with_suffix(".partial")
-            partial.write_text(json.dumps(self.values, indent=1))
-            os.replace(partial, self.path)
+            write_atomically(self.path, lambda partial: partial.write_text(json.dumps(self.values, indent=1)))
             print(f"{key}: {value} ({time.perf_counter() - start:.0f} s)", flush=True)
         return self.values[key]
 

@@ -12,10 +12,11 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from calibration.remedies import LADDER, REMEDIES, Remedy
-from calibration.support.batches import model_device, model_input, model_target, require_batches, with_progress
+from crossbar.classification import classification_accuracy
 from crossbar.config import CrossbarConfig
 from crossbar.conversion import Overrides, convert_to_analog
 from crossbar.lifecycle import drift_analog_weights, program_analog_weights
+from crossbar.progress import progress_over
 from crossbar.provenance import provenance
 from crossbar.serialization import config_to_json
 from devices.validation import check_integer
@@ -88,7 +89,7 @@ def recovery_ladder(
     measure = metric or classification_accuracy
     rungs = _rungs(model, ladder, remedies)
     figures = {name: np.zeros((len(rungs), chips)) for name in _VARIABLES}
-    for chip in with_progress(range(chips), progress=progress, description="chips"):
+    for chip in progress_over(range(chips), show=progress, description="chips", unit="chip"):
         fresh = convert_to_analog(model, config, overrides=overrides).eval()
         program_analog_weights(fresh, generator=torch.Generator().manual_seed(seed + chip))
         drift_analog_weights(fresh, t)
@@ -113,18 +114,6 @@ def _climbed(
     seconds = time.perf_counter() - start
     costs = {"seconds": seconds, "batches": counted.count, "parameters": numbers_moved(fresh, analog)}
     return analog.eval(), costs
-
-
-@torch.no_grad()
-def classification_accuracy(model: nn.Module, batches: Iterable[Any]) -> float:
-    """Return the share of correct classes of a model in eval mode over labelled batches."""
-    device, correct, total = model_device(model), 0, 0
-    for batch in batches:
-        target = model_target(batch).to(device)
-        correct += int((model(model_input(batch).to(device)).argmax(1) == target).sum())
-        total += len(target)
-    require_batches(total)
-    return correct / total
 
 
 def numbers_moved(before: nn.Module, after: nn.Module) -> int:

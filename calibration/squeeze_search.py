@@ -9,9 +9,12 @@ from typing import Any
 import torch
 from torch import nn
 
-from calibration.support.batches import model_device, model_input, training_modes_kept
-from calibration.support.squeeze_trials import Score, SqueezeTrials
+from calibration.support.batches import training_modes_kept
+from calibration.support.squeeze_trials import SqueezeTrials
+from crossbar.batches import require_finite_input
+from crossbar.classification import ClassScore, class_score
 from crossbar.conversion import analog_layers, named_analog_layers
+from crossbar.progress import progress_bar
 from crossbar.remapping import remap_analog_weights
 from devices.validation import check_nonnegative
 
@@ -57,7 +60,8 @@ def search_squeeze(
         A model from `convert_to_analog` with slicing "inter"; it ends up squeezed and programmed, with the chip of
         `seed`. The search begins at 0 planes, whatever its configs squeeze already.
     batches
-        Labelled batches (input, label), iterated once per trial; a list or a DataLoader, not a generator.
+        Labelled batches, tuples (input, label) or mappings, iterated once per trial; a list or a DataLoader,
+        not a generator.
     budget
         What may be lost of either against the same model with nothing squeezed.
     seed
@@ -71,19 +75,22 @@ def search_squeeze(
     Raises
     ------
     ValueError
-        If the model has no analog layer or one sliced within arrays, `batches` is empty, or `path` belongs to another
-        search.
+        If the model has no analog layer or one sliced within arrays, `batches` is empty or not finite, or `path`
+        belongs to another search.
     """
     check_nonnegative("budget", budget)
     analog_layers(model)
     if iter(batches) is batches:
         raise TypeError("`batches` must be iterable many times, as a list or a DataLoader is. Got an iterator.")
+    for batch in batches:
+        require_finite_input(batch)
     with ExitStack() as stack:
         stack.enter_context(training_modes_kept(model))
         search = _Search(model, batches, seed, SqueezeTrials(model, batches, seed=seed, path=path))
-        search.bar = stack.enter_context(_bar()) if progress else None
+        if progress:
+            search.bar = stack.enter_context(progress_bar(description="squeeze search", unit=" trials"))
         reference = search.try_planes(dict.fromkeys(search.steps, 0))
-        floor = Score(reference.accuracy - budget, reference.confidence - budget)
+        floor = ClassScore(reference.accuracy - budget, reference.confidence - budget)
         _squeeze_alike(search, floor)
         _squeeze_one_by_one(search, floor)
         search.program(search.planes)
@@ -108,10 +115,10 @@ class _Search:
         self.steps = {name: layer.array.config.mapping.squeezable_planes() for name, layer in self.layers.items()}
         self.planes = dict.fromkeys(self.layers, 0)
         self.on_chip: dict[str, int] = {}
-        self.score, self.count = Score(0.0, 0.0), 0
+        self.score, self.count = ClassScore(0.0, 0.0), 0
         self.bar: Any = None
 
-    def try_planes(self, planes: dict[str, int]) -> Score:
+    def try_planes(self, planes: dict[str, int]) -> ClassScore:
         """Return the score with these planes."""
         self.count += 1
         found = self.trials.get(planes)
@@ -125,7 +132,7 @@ class _Search:
             self.score = found
         return found
 
-    def accept(self, planes: dict[str, int], floor: Score) -> bool:
+    def accept(self, planes: dict[str, int], floor: ClassScore) -> bool:
         """Try planes and keep them where nothing falls below `floor`."""
         score = self.try_planes(planes)
         if score.accuracy < floor.accuracy or score.confidence < floor.confidence:
@@ -151,7 +158,7 @@ class _Search:
         return {name: layer.array.placement.tiles for name, layer in self.layers.items()}
 
 
-def _squeeze_alike(search: _Search, floor: Score) -> None:
+def _squeeze_alike(search: _Search, floor: ClassScore) -> None:
     """Squeeze one more plane out of every layer at once, as long as that goes well."""
     while any(search.more(name) is not None for name in search.layers):
         more = {name: search.more(name) for name in search.layers}
@@ -159,7 +166,7 @@ def _squeeze_alike(search: _Search, floor: Score) -> None:
             return
 
 
-def _squeeze_one_by_one(search: _Search, floor: Score) -> None:
+def _squeeze_one_by_one(search: _Search, floor: ClassScore) -> None:
     """Squeeze one more plane out of single layers, in turn."""
     sizes = {name: layer.weight.numel() for name, layer in search.layers.items()}
     open_layers = sorted(search.layers, key=lambda name: -sizes[name])
@@ -172,27 +179,8 @@ def _squeeze_one_by_one(search: _Search, floor: Score) -> None:
         open_layers = still_open
 
 
-@torch.no_grad()
-def _score(model: nn.Module, batches: Iterable[Any], seed: int) -> Score:
+def _score(model: nn.Module, batches: Iterable[Any], seed: int) -> ClassScore:
     """Return how well the model answers in eval mode, read noise seeded."""
-    model.eval()
-    device = model_device(model)
-    correct, right, count = 0, 0.0, 0
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        for batch in batches:
-            scores, labels = model(model_input(batch).to(device)), batch[1].to(device)
-            correct += int((scores.argmax(1) == labels).sum())
-            right += float(scores.double().softmax(1).gather(1, labels[:, None]).sum())
-            count += len(labels)
-    if not count:
-        raise ValueError("`batches` must hold at least one labelled batch. Got none.")
-    return Score(correct / count, right / count)
-
-
-def _bar() -> Any:
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError('progress=True needs tqdm: pip install "aimc-crossbar[demo]".') from error
-    return tqdm(desc="squeeze search", unit=" trials")
+        return class_score(model, batches)

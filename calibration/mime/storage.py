@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from calibration.mime.task import Task
-from calibration.training.checkpoint import write_atomically
+from crossbar.atomic_file import write_atomically
 
 _FORMAT = "aimc-crossbar tasks 1"
 

@@ -1,52 +1,18 @@
-"""What calibrations accept as data, and how they run a model over it."""
+"""How calibrations run a model over data."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-_INPUT_KEYS = ("x", "input", "inputs", "image", "images")
-_TARGET_KEYS = ("y", "label", "labels", "target", "targets")
-
-
-def model_input(batch: Any) -> Any:
-    """Return the model's input of a batch: the batch itself, its first item, or its `x`, `input`, `inputs` or `image`.
-
-    Raises
-    ------
-    TypeError
-        If the batch is none of tensor, tuple, list, and mapping with one of those keys.
-    """
-    if isinstance(batch, Tensor):
-        return batch
-    if isinstance(batch, Mapping):
-        for key in _INPUT_KEYS:
-            if key in batch:
-                return batch[key]
-        raise TypeError(f"A batch that is a mapping needs one of the keys {', '.join(_INPUT_KEYS)}. Got {list(batch)}.")
-    if isinstance(batch, Sequence) and len(batch):
-        return batch[0]
-    raise TypeError(f"A batch must be a tensor, a tuple (input, ...) or a mapping. Got {type(batch).__name__}.")
-
-
-def model_target(batch: Any) -> Any:
-    """Return the target of a batch: its second item, or its `y`, `label`, `labels`, `target` or `targets`.
-
-    Raises
-    ------
-    TypeError
-        If the batch has none.
-    """
-    if isinstance(batch, Mapping):
-        for key in _TARGET_KEYS:
-            if key in batch:
-                return batch[key]
-        raise TypeError(f"A labelled mapping needs one of the keys {', '.join(_TARGET_KEYS)}. Got {list(batch)}.")
-    if isinstance(batch, Sequence) and len(batch) > 1:
-        return batch[1]
-    raise TypeError(f"A labelled batch must be a tuple (input, target) or a mapping. Got {type(batch).__name__}.")
+from crossbar.batches import call_model as call_model
+from crossbar.batches import model_device as model_device
+from crossbar.batches import model_input as model_input
+from crossbar.batches import model_target as model_target
+from crossbar.batches import require_finite_input
+from crossbar.progress import progress_over
 
 
 def run_batches(
@@ -62,7 +28,7 @@ def run_batches(
     device, count = model_device(model), 0
     with torch.no_grad():
         for batch in with_progress(batches, progress=progress, description=description):
-            model(model_input(batch).to(device))
+            call_model(model, batch, device)
             count += 1
     require_batches(count)
     return count
@@ -77,11 +43,6 @@ def require_batches(count: int) -> None:
         )
 
 
-def model_device(model: nn.Module) -> Any:
-    """Return the device of the model's first parameter or buffer."""
-    return next((tensor.device for tensor in (*model.parameters(), *model.buffers())), None)
-
-
 @contextmanager
 def training_modes_kept(model: nn.Module) -> Iterator[None]:
     """Restore the training flag of every module on exit."""
@@ -94,17 +55,15 @@ def training_modes_kept(model: nn.Module) -> Iterator[None]:
 
 
 def with_progress(batches: Iterable[Any], *, progress: bool, description: str) -> Iterable[Any]:
-    """Return the batches, behind a progress bar where one is asked for.
+    """Yield the batches, checked to be finite, behind a progress bar where one is asked for.
 
     Raises
     ------
     ImportError
         If a progress bar is asked for and tqdm is not installed.
+    ValueError
+        If the input of a batch holds NaN or infinity.
     """
-    if not progress:
-        return batches
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError('progress=True needs tqdm: pip install "aimc-crossbar[demo]".') from error
-    return tqdm(batches, desc=description, leave=False)
+    for batch in progress_over(batches, show=progress, description=description):
+        require_finite_input(batch)
+        yield batch

@@ -2,26 +2,18 @@
 
 import hashlib
 import json
-import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from torch import Tensor, nn
 
-from calibration.support.batches import model_input
+from crossbar.atomic_file import write_atomically
+from crossbar.batches import model_input, model_target
+from crossbar.classification import ClassScore
 from crossbar.conversion import named_analog_layers
 from crossbar.serialization import config_to_json
-
-
-class Score(NamedTuple):
-    """How well a model answers."""
-
-    accuracy: float
-    """Share of correct answers."""
-    confidence: float
-    """Mean probability (softmax) of the right answer, which moves less by chance."""
 
 
 class SqueezeTrials:
@@ -43,28 +35,27 @@ class SqueezeTrials:
     def __init__(self, model: nn.Module, batches: Iterable[Any], *, seed: int, path: str | Path | None) -> None:
         """Open the memory, with what its file holds already."""
         self._path = None if path is None else Path(path)
-        self._found: dict[str, Score] = {}
+        self._found: dict[str, ClassScore] = {}
         if self._path is None:
             return
         self._identity = _identity(model, batches, seed)
         if self._path.exists():
             self._found = self._read(self._path)
 
-    def get(self, planes: dict[str, int]) -> Score | None:
+    def get(self, planes: dict[str, int]) -> ClassScore | None:
         """Return a stored score, or None."""
         return self._found.get(_key(planes))
 
-    def put(self, planes: dict[str, int], score: Score) -> Score:
+    def put(self, planes: dict[str, int], score: ClassScore) -> ClassScore:
         """Store a score and return it."""
         self._found[_key(planes)] = score
         if self._path is not None:
             self._path.parent.mkdir(parents=True, exist_ok=True)
-            scratch = self._path.with_name(self._path.name + ".part")
-            scratch.write_text(json.dumps({"search": self._identity, "trials": self._found}, indent=1))
-            os.replace(scratch, self._path)
+            text = json.dumps({"search": self._identity, "trials": self._found}, indent=1)
+            write_atomically(self._path, lambda partial: partial.write_text(text))
         return score
 
-    def _read(self, path: Path) -> dict[str, Score]:
+    def _read(self, path: Path) -> dict[str, ClassScore]:
         try:
             stored = json.loads(path.read_text())
             identity, trials = stored["search"], stored["trials"]
@@ -75,7 +66,7 @@ class SqueezeTrials:
                 f"`path` {path} keeps the trials of a search with another model, other batches or another seed. Name "
                 "another file, or delete it."
             )
-        return {str(key): Score(*map(float, score)) for key, score in trials.items()}
+        return {str(key): ClassScore(*map(float, score)) for key, score in trials.items()}
 
 
 def _key(planes: dict[str, int]) -> str:
@@ -95,8 +86,9 @@ def _identity(model: nn.Module, batches: Iterable[Any], seed: int) -> str:
         if not name.startswith(tuple(chips)) or name.endswith("input_range"):
             _add(digest, tensor)
     for batch in batches:
-        _add(digest, model_input(batch))
-        _add(digest, batch[1])
+        for value in (model_input(batch), model_target(batch)):
+            for tensor in value.values() if isinstance(value, Mapping) else (value,):
+                _add(digest, tensor)
     return digest.hexdigest()
 
 

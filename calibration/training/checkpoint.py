@@ -1,36 +1,14 @@
 """A training run on disk, written so that a kill at any moment leaves the old state or the new one."""
 
-import os
 import pickle
-import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-
-def write_atomically(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` make a file beside `path`, flush it to disk, and move it into place.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the folder does not exist.
-    """
-    if not path.parent.is_dir():
-        raise FileNotFoundError(f"The folder {path.parent} does not exist. Create it, or give another path.")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".partial")
-    os.close(handle)
-    partial = Path(name)
-    try:
-        write(partial)
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+from crossbar.atomic_file import write_atomically
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any], *, settings: str) -> None:

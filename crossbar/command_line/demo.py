@@ -1,7 +1,7 @@
 """The demo study: accuracy over read noise, wire resistance and time, before and after batch-norm adaptation."""
 
 import itertools
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from types import MappingProxyType
@@ -27,6 +27,7 @@ from crossbar.examples import (
     train_digits,
 )
 from crossbar.lifecycle import drift_analog_weights, program_analog_weights
+from crossbar.progress import progress_over
 from crossbar.provenance import provenance
 from crossbar.serialization import config_to_json
 from devices import Device, RelativeReadNoise, Wires
@@ -90,7 +91,7 @@ def run_demo(config: DemoConfig, *, progress: bool = False) -> xr.Dataset:
     axes = _AXES[config.model]
     shape = (*(len(values) for values in axes), config.chips)
     before, after = np.zeros(shape), np.zeros(shape)
-    for chip in _bar(_chips(config), progress=progress):
+    for chip in progress_over(_chips(config), show=progress, description="chips", unit="chip"):
         crossbar = demo_crossbar(config, axes.read_noise[chip.noise], axes.wire_scale[chip.wires])
         analog = convert_to_analog(model, crossbar, overrides={digital_layer: None})
         program_analog_weights(analog, generator=torch.Generator().manual_seed(config.seed + chip.first))
@@ -181,11 +182,3 @@ def _dataset(config: DemoConfig, before: np.ndarray, after: np.ndarray, *, digit
 
 DEMO_NOISE = 0.1
 """Read noise sigma/mu of the table's rows and of the stored config."""
-
-
-def _bar(chips: list[_Chip], *, progress: bool) -> Iterable[_Chip]:
-    if not progress:
-        return chips
-    from tqdm.auto import tqdm
-
-    return tqdm(chips, desc="chips", unit="chip")

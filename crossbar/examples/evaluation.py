@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from crossbar.classification import classification_accuracy
+
 
 class Split(NamedTuple):
     """Images and their classes."""
@@ -24,9 +26,6 @@ class Split(NamedTuple):
         yield from zip(torch.split(self.images, size), torch.split(self.labels, size), strict=True)
 
 
-@torch.no_grad()
 def accuracy(model: nn.Module, data: Split, *, batch: int = 250) -> float:
     """Return the share of images that the model, put into eval mode, classifies correctly."""
-    model.eval()
-    correct = sum(int((model(images).argmax(1) == labels).sum()) for images, labels in data.batches(batch))
-    return correct / len(data.labels)
+    return classification_accuracy(model, data.batches(batch))

@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from crossbar.atomic_file import write_atomically
 from devices.validation import check_choice
 
 if TYPE_CHECKING:
@@ -29,4 +30,5 @@ def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
     metadata = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower())
     path.parent.mkdir(parents=True, exist_ok=True)
     with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "crossbar", "pdf.fonttype": 42}):
-        figure.savefig(path, dpi=600, metadata=metadata)
+        kind = path.suffix.lower()[1:]
+        write_atomically(path, lambda partial: figure.savefig(partial, format=kind, dpi=600, metadata=metadata))

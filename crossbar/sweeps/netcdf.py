@@ -1,9 +1,10 @@
 """Results as one netCDF file."""
 
 import os
-import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from crossbar.atomic_file import write_atomically
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -21,10 +22,4 @@ def export_netcdf(dataset: "xr.Dataset", path: str | os.PathLike[str]) -> None:
         import netCDF4  # noqa: F401
     except ImportError as error:
         raise ImportError("netCDF4 is needed to write netCDF: pip install 'aimc-crossbar[sweep]'.") from error
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
-    try:
-        dataset.to_netcdf(partial, engine="netcdf4")
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(Path(path), lambda partial: dataset.to_netcdf(partial, engine="netcdf4"))
