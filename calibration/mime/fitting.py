@@ -13,10 +13,11 @@ from torch import Tensor, nn
 
 from calibration.mime.attach import named_thresholds
 from calibration.mime.threshold import Threshold
-from calibration.support.batches import model_device, model_input, model_target, require_batches, with_progress
+from calibration.support.batches import model_device, model_input, model_target, require_batches
 from calibration.training.checkpoint import load_checkpoint, random_state, save_checkpoint, set_random_state
 from calibration.training.gradients import only_gradients_of
 from calibration.training.history import history_dataset
+from crossbar.progress import progress_over
 
 Loss = Callable[[Any, Any], Tensor]
 Penalty = Callable[[list[Threshold]], Tensor]
@@ -69,7 +70,7 @@ def fit(run: Run, batches: Iterable[Any], *, progress: bool, description: str) -
     with only_gradients_of(run.model, run.learned.values()):
         while run.epoch < run.epochs:
             label = f"{description}, epoch {run.epoch + 1}/{run.epochs}"
-            _run_epoch(run, with_progress(batches, progress=progress, description=label))
+            _run_epoch(run, progress_over(batches, show=progress, description=label))
     return history_dataset(run.rows)
 
 
