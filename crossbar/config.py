@@ -6,7 +6,7 @@ from typing import Literal
 import devices
 from crossbar.converters import ADC, InputConfig
 from devices import Device, Wires, check_read_voltage
-from devices.validation import check_choice, check_integer
+from devices.validation import FieldTypeError, FieldValueError, check_choice, check_integer
 from mapping import ENCODINGS, MappingConfig
 
 
@@ -39,9 +39,9 @@ class CrossbarConfig:
         """Refuse combinations that cannot be."""
         for name, kind in _MEMBERS.items():
             if not isinstance(getattr(self, name), kind):
-                raise TypeError(f"`{name}` must be {kind.__name__}. Got {getattr(self, name)!r}.")
+                raise FieldTypeError(f"`{name}` must be {kind.__name__}. Got {getattr(self, name)!r}.", name)
         if self.adc is not None and not isinstance(self.adc, ADC):
-            raise TypeError(f"`adc` must be ADC or None. Got {self.adc!r}.")
+            raise FieldTypeError(f"`adc` must be ADC or None. Got {self.adc!r}.", "adc")
         check_choice("plan", self.plan, ("auto", "collapsed", "tiled"))
         check_integer("chunk", self.chunk, at_least=1)
         check_choice("undriven", self.undriven, ("grounded", "open"))
@@ -49,37 +49,45 @@ class CrossbarConfig:
             check_integer("parallel_rows", self.parallel_rows, at_least=1, hint="None drives all rows at a time.")
         levels = self.device.levels
         if levels is not None and 2**self.mapping.cell_bits > levels:
-            raise ValueError(
+            raise FieldValueError(
                 f"`mapping.cell_bits` must fit the {levels} levels of the device. Got {self.mapping.cell_bits}, "
                 f"which needs {2**self.mapping.cell_bits} levels. Use fewer bits per cell, or a device without the limit: "
-                "`dataclasses.replace(device, levels=None)`."
+                "`dataclasses.replace(device, levels=None)`.",
+                "mapping",
             )
         self._check_collapsed()
         check_read_voltage(self.device, self.inputs.read_voltage)
         if self.adc is not None and self.adc.subtraction == "analog" and not self.mapping.sign_encoding.has_pairs:
             able = " or ".join(repr(name) for name, encoding in ENCODINGS.items() if encoding.has_pairs)
-            raise ValueError(
+            raise FieldValueError(
                 f"`adc.subtraction='analog'` needs pairs of bit lines: `mapping.encoding={able}`. "
-                f"Got {self.mapping.encoding!r}. Use subtraction='digital'."
+                f"Got {self.mapping.encoding!r}. Use subtraction='digital'.",
+                "adc",
             )
         if self.adc is not None and self.inputs.bits is None:
-            raise ValueError("`adc` needs input codes. Got inputs.bits=None. Give the inputs a number of bits.")
+            raise FieldValueError(
+                "`adc` needs input codes. Got inputs.bits=None. Give the inputs a number of bits.", "adc"
+            )
 
     def _check_collapsed(self) -> None:
         if self.plan != "collapsed":
             return
         if self.adc is not None:
-            raise ValueError("`plan='collapsed'` cannot convert every read. Use adc=None, or plan='tiled' or 'auto'.")
+            raise FieldValueError(
+                "`plan='collapsed'` cannot convert every read. Use adc=None, or plan='tiled' or 'auto'.", "plan"
+            )
         if self.shifted_rows_see_fresh_noise:
-            raise ValueError(
+            raise FieldValueError(
                 "`plan='collapsed'` cannot give shifted rows the fresh read noise of pulses of several bits. Got "
                 f"mapping.squeezed_planes={self.mapping.squeezed_planes}, inputs.pulse_bits={self.inputs.pulse_bits}. "
-                "Use plan='tiled' or 'auto', or inputs.dac_bits=1."
+                "Use plan='tiled' or 'auto', or inputs.dac_bits=1.",
+                "plan",
             )
         if self.references_see_fresh_noise:
-            raise ValueError(
+            raise FieldValueError(
                 "`plan='collapsed'` draws fresh read noise output by output, but that of a reference column is common to "
-                "the outputs that subtract it. Use plan='tiled' or 'auto', or mapping.reference_column=False."
+                "the outputs that subtract it. Use plan='tiled' or 'auto', or mapping.reference_column=False.",
+                "plan",
             )
 
     @property

@@ -39,6 +39,7 @@ from devices.lifecycle import read_conductance as read_conductance
 from devices.lifecycle import read_noise_variance as read_noise_variance
 from devices.lifecycle import redraw_drift as redraw_drift
 from devices.lifecycle import snap_to_levels as snap_to_levels
+from devices.plausibility import ImplausibleValueWarning as ImplausibleValueWarning
 from devices.plotting import plot_device as plot_device
 from devices.plotting import plot_fit as plot_fit
 from devices.presets import CMO_HFOX_0_2_PERCENT as CMO_HFOX_0_2_PERCENT
@@ -73,6 +74,7 @@ from devices.read_noise import TelegraphReadNoise as TelegraphReadNoise
 from devices.read_noise import ThermalShotReadNoise as ThermalShotReadNoise
 from devices.stuck_cells import StuckCells as StuckCells
 from devices.stuck_cells import stuck_cells_from_maps as stuck_cells_from_maps
+from devices.validation import FieldError as FieldError
 from devices.validity import OutOfRangeWarning as OutOfRangeWarning
 from devices.validity import ValidityRange as ValidityRange
 from devices.window import Window as Window

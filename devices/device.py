@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from devices.drift.base import AbstractDrift
+from devices.plausibility import warn_conductance
 from devices.programming.base import AbstractProgrammingError
 from devices.programming.exact import ExactProgramming
 from devices.read_noise.base import AbstractReadNoise
 from devices.stuck_cells import StuckCells
-from devices.validation import check_instance, check_integer
+from devices.validation import check_instance, check_integer, check_text
 from devices.validity import ValidityRange, warn_conductances
 from devices.window import Window
 
@@ -57,6 +58,9 @@ class Device:
         check_instance("programming", self.programming, AbstractProgrammingError)
         for name, kind in _OPTIONAL.items():
             check_instance(name, getattr(self, name), kind, optional=True)
+        for name in ("name", "source"):
+            check_text(name, getattr(self, name))
+        warn_conductance("g_max", self.g_max)
         warn_conductances(self.validity, self.label, low=self.g_min, high=self.g_max)
 
     @property

@@ -8,8 +8,9 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from devices.arguments import matches
 from devices.randomness import standard_uniform
-from devices.validation import check_choice, check_integer, check_probability
+from devices.validation import FieldTypeError, FieldValueError, check_choice, check_integer, check_probability
 from devices.window import Window
 
 Fault = Literal["g_min", "g_max", "open"]
@@ -39,7 +40,9 @@ class StuckCells:
             check_probability(name, getattr(self, name))
         total = self.at_g_min + self.at_g_max + self.open
         if total > 1 + 1e-12:
-            raise ValueError(f"`at_g_min + at_g_max + open` must be <= 1. Got {total!r}.")
+            raise FieldValueError(f"`at_g_min + at_g_max + open` must be <= 1. Got {total!r}.", "at_g_min")
+        if not matches(self.given, tuple[tuple[str, tuple[int, ...]], ...]):
+            raise FieldTypeError(f"`given` must be a tuple of (fault, index). Got {self.given!r}.", "given")
         for fault, index in self.given:
             check_choice("given fault", fault, FAULTS)
             for position in index:
@@ -69,8 +72,9 @@ class StuckCells:
         for fault, index in self.given:
             shape = tuple(target.shape[target.ndim - len(index) :])
             if len(index) > target.ndim or any(i >= n for i, n in zip(index, shape, strict=True)):
-                raise ValueError(
-                    f"`given` index {index} must lie inside the conductances. Got cells of shape {tuple(target.shape)}."
+                raise FieldValueError(
+                    f"`given` index {index} must lie inside the conductances. Got cells of shape {tuple(target.shape)}.",
+                    "given",
                 )
             yield fault, index
 

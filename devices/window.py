@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from devices.validation import check_nonnegative
+from devices.validation import FieldValueError, check_nonnegative
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,7 +19,9 @@ class Window:
         check_nonnegative("g_min", self.g_min, hint="Conductances are in siemens.")
         check_nonnegative("g_max", self.g_max, hint="Conductances are in siemens.")
         if self.g_min >= self.g_max:
-            raise ValueError(f"`g_max` must be > `g_min`. Got g_min={self.g_min!r}, g_max={self.g_max!r}.")
+            raise FieldValueError(
+                f"`g_max` must be > `g_min`. Got g_min={self.g_min!r}, g_max={self.g_max!r}.", "g_max"
+            )
 
     @property
     def span(self) -> float:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from devices.plausibility import warn_resistance
 from devices.validation import check_nonnegative
 
 
@@ -29,6 +30,10 @@ class Wires:
         """Refuse resistances that cannot be."""
         for name in ("row", "column", "driver", "sense"):
             check_nonnegative(name, getattr(self, name), hint="Use 0 for a perfect conductor.")
+        for name in ("row", "column"):
+            warn_resistance(name, getattr(self, name), largest=1e3, usual="0.1 to 100 ohm from cell to cell")
+        for name in ("driver", "sense"):
+            warn_resistance(name, getattr(self, name), largest=1e6, usual="10 ohm to 10 kohm")
 
     @property
     def ideal(self) -> bool:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from devices.validation import check_boolean, check_choice, check_instance, check_integer
+from devices.validation import FieldValueError, check_boolean, check_choice, check_instance, check_integer
 from mapping.encodings import ENCODINGS, AbstractEncoding
 from mapping.encodings.planes import slice_widths
 from mapping.quantizers import AbstractQuantizer, UniformQuantizer
@@ -52,17 +52,19 @@ class MappingConfig:
         check_choice("slicing", self.slicing, ("inter", "intra"))
         check_choice("granularity", self.granularity, ("tensor", "output"))
         if self.cell_bits > self.weight_bits:
-            raise ValueError(
+            raise FieldValueError(
                 f"`cell_bits` must be <= `weight_bits`. Got cell_bits={self.cell_bits}, "
-                f"weight_bits={self.weight_bits}. Use fewer bits per cell, or more bits per weight."
+                f"weight_bits={self.weight_bits}. Use fewer bits per cell, or more bits per weight.",
+                "cell_bits",
             )
         for name in ("reference_column", "release_empty", "merge_columns"):
             check_boolean(name, getattr(self, name))
         check_instance("quantizer", self.quantizer, AbstractQuantizer, optional=True)
         if self.quantizer is not None and self.quantizer.magnitude_bits + 1 != self.weight_bits:
-            raise ValueError(
+            raise FieldValueError(
                 f"`weight_bits` must be {self.quantizer.magnitude_bits + 1} (the quantiser's magnitude bits and a "
-                f"sign). Got {self.weight_bits} with {self.quantizer!r}."
+                f"sign). Got {self.weight_bits} with {self.quantizer!r}.",
+                "weight_bits",
             )
         check_choice("row_order", self.row_order, ("given", "sorted"))
         self._check_reference_column()
@@ -71,25 +73,31 @@ class MappingConfig:
     def _check_squeeze(self) -> None:
         check_integer("squeezed_planes", self.squeezed_planes, at_least=0)
         if self.squeezed_planes and self.slicing != "inter":
-            raise ValueError("`squeezed_planes` needs slicing='inter': every plane in arrays of its own. Got 'intra'.")
+            raise FieldValueError(
+                "`squeezed_planes` needs slicing='inter': every plane in arrays of its own. Got 'intra'.",
+                "squeezed_planes",
+            )
         if self.squeezed_planes not in self.squeezable_planes():
-            raise ValueError(
+            raise FieldValueError(
                 f"`squeezed_planes` must be one of {', '.join(map(str, self.squeezable_planes()))} (whole cells of "
-                f"{self.weight_bits}-bit weights, at least one left). Got {self.squeezed_planes}."
+                f"{self.weight_bits}-bit weights, at least one left). Got {self.squeezed_planes}.",
+                "squeezed_planes",
             )
 
     def _check_reference_column(self) -> None:
         if self.reference_column and not self.sign_encoding.takes_reference_columns:
             able = " or ".join(repr(name) for name, value in ENCODINGS.items() if value.takes_reference_columns)
-            raise ValueError(
+            raise FieldValueError(
                 f"`reference_column` needs encoding={able}, with an offset to subtract. Got {self.encoding!r}. "
-                "Use reference_column=False."
+                "Use reference_column=False.",
+                "reference_column",
             )
         sparse = {name: getattr(self, name) for name in ("squeezed_planes", "release_empty", "merge_columns")}
         if self.reference_column and any(sparse.values()):
-            raise ValueError(
+            raise FieldValueError(
                 "`reference_column` needs all columns: squeezed_planes=0, release_empty=False, merge_columns=False. Got "
-                f"{', '.join(f'{name}={value!r}' for name, value in sparse.items() if value)}."
+                f"{', '.join(f'{name}={value!r}' for name, value in sparse.items() if value)}.",
+                "reference_column",
             )
 
     @property

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from devices.plausibility import warn_ratio
 from devices.validation import check_choice, check_integer, check_nonnegative, check_positive
 
 
@@ -38,6 +39,7 @@ class ADC:
         check_choice("subtraction", self.subtraction, ("digital", "analog"))
         for name in ("gain_spread", "offset_spread", "nonlinearity_spread"):
             check_nonnegative(name, getattr(self, name))
+        warn_ratio("gain_spread", self.gain_spread)
 
     @property
     def has_errors(self) -> bool:

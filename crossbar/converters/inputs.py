@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from crossbar.converters.straight_through import round_straight_through
-from devices.validation import check_choice, check_integer, check_positive
+from devices.plausibility import warn_voltage
+from devices.validation import FieldValueError, check_choice, check_integer, check_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,16 +37,19 @@ class InputConfig:
         if self.dac_bits is not None:
             check_integer("dac_bits", self.dac_bits, at_least=1)
             if self.bits is None or self.dac_bits > self.bits:
-                raise ValueError(f"`dac_bits` must be <= `bits`. Got dac_bits={self.dac_bits}, bits={self.bits}.")
+                raise FieldValueError(
+                    f"`dac_bits` must be <= `bits`. Got dac_bits={self.dac_bits}, bits={self.bits}.", "dac_bits"
+                )
         check_positive("read_voltage", self.read_voltage)
+        warn_voltage("read_voltage", self.read_voltage)
         check_choice("range", self.range, ("vector", "batch", "static"))
         check_choice("negative", self.negative, ("two_phase", "bipolar", "offset"))
         if self.negative == "offset" and self.bits is None:
-            raise ValueError("`negative='offset'` needs input codes. Got bits=None.")
+            raise FieldValueError("`negative='offset'` needs input codes. Got bits=None.", "negative")
         if self.maximum is not None:
             check_positive("maximum", self.maximum)
             if self.range != "static":
-                raise ValueError(f"`maximum` needs range='static'. Got range={self.range!r}.")
+                raise FieldValueError(f"`maximum` needs range='static'. Got range={self.range!r}.", "maximum")
 
     @property
     def pulse_bits(self) -> int | None:

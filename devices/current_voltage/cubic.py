@@ -8,7 +8,7 @@ from torch import Tensor
 
 from devices.arithmetic import evaluate_polynomial
 from devices.current_voltage.base import AbstractCurrentVoltage
-from devices.validation import check_numbers, check_positive
+from devices.validation import FieldValueError, check_numbers, check_positive
 
 
 @final
@@ -34,8 +34,9 @@ class Cubic(AbstractCurrentVoltage):
         check_numbers("quadratic", self.quadratic, at_least=1)
         check_numbers("cubic", self.cubic, at_least=1)
         check_positive("g_min", self.g_min, hint="The coefficients take its logarithm.")
+        check_positive("g_max", self.g_max)
         if self.g_max < self.g_min:
-            raise ValueError(f"`g_max` must be >= `g_min`. Got {self.g_max!r} and {self.g_min!r}.")
+            raise FieldValueError(f"`g_max` must be >= `g_min`. Got {self.g_max!r} and {self.g_min!r}.", "g_max")
 
     def current(self, voltage: Tensor, conductance: Tensor) -> Tensor:
         """Return the current [A], in the common shape."""

@@ -7,6 +7,7 @@ from typing import final
 from torch import Tensor
 
 from devices.current_voltage.base import AbstractCurrentVoltage
+from devices.validation import FieldTypeError
 
 Law = Callable[[Tensor, Tensor], Tensor]
 
@@ -23,6 +24,12 @@ class OwnFunction(AbstractCurrentVoltage):
     """Current [A] at a voltage [V] for a conductance [S]; elementwise, 0 at 0 V, never falling with voltage."""
     derivative: Law
     """Derivative of the current with respect to the voltage [S]."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be called."""
+        for name in ("law", "derivative"):
+            if not callable(getattr(self, name)):
+                raise FieldTypeError(f"`{name}` must be a function. Got {getattr(self, name)!r}.", name)
 
     def current(self, voltage: Tensor, conductance: Tensor) -> Tensor:
         """Return what the user's law says [A]."""

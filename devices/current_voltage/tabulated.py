@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from devices.current_voltage.base import AbstractCurrentVoltage
-from devices.validation import check_increasing, check_numbers, check_positive
+from devices.validation import FieldValueError, check_increasing, check_instances, check_numbers, check_positive
 
 
 @final
@@ -32,19 +32,25 @@ class Tabulated(AbstractCurrentVoltage):
         """Refuse tables that do not match, or that describe no passive cell."""
         check_increasing("voltages", self.voltages)
         if self.voltages[0] != 0:
-            raise ValueError(f"`voltages` must begin with 0 V. Got {self.voltages[0]!r}; add the point (0 V, 0 A).")
+            raise FieldValueError(
+                f"`voltages` must begin with 0 V. Got {self.voltages[0]!r}; add the point (0 V, 0 A).", "voltages"
+            )
         check_numbers("conductances", self.conductances, at_least=1)
         check_positive("conductances", self.conductances[0])
         if len(self.conductances) > 1:
             check_increasing("conductances", self.conductances)
+        check_instances("currents", self.currents, tuple)
         if len(self.currents) != len(self.conductances):
-            raise ValueError(
-                f"`currents` must hold one row per conductance, {len(self.conductances)}. Got {len(self.currents)}."
+            raise FieldValueError(
+                f"`currents` must hold one row per conductance, {len(self.conductances)}. Got {len(self.currents)}.",
+                "currents",
             )
         for row in self.currents:
             check_numbers("currents", row, exactly=len(self.voltages))
             if row[0] != 0 or any(right < left for left, right in itertools.pairwise(row)):
-                raise ValueError(f"`currents` must be 0 at 0 V and never fall with voltage. Got {row!r}.")
+                raise FieldValueError(
+                    f"`currents` must be 0 at 0 V and never fall with voltage. Got {row!r}.", "currents"
+                )
 
     def current(self, voltage: Tensor, conductance: Tensor) -> Tensor:
         """Return the interpolated current [A], in the common shape."""

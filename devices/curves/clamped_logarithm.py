@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from devices.curves.base import SMALLEST_ARGUMENT, AbstractCurve
-from devices.validation import check_finite
+from devices.validation import FieldValueError, check_finite
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +26,7 @@ class ClampedLogarithm(AbstractCurve):
         for name in ("slope", "intercept", "low", "high"):
             check_finite(name, getattr(self, name))
         if self.low > self.high:
-            raise ValueError(f"`low` must be <= `high`. Got {self.low!r} and {self.high!r}.")
+            raise FieldValueError(f"`low` must be <= `high`. Got {self.low!r} and {self.high!r}.", "low")
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the clamped logarithm at `x`."""

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from devices.curves.base import AbstractCurve
-from devices.validation import check_finite
+from devices.validation import check_finite, check_instance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,6 +23,8 @@ class Piecewise(AbstractCurve):
     def __post_init__(self) -> None:
         """Refuse what is not a number."""
         check_finite("threshold", self.threshold)
+        for name in ("below", "above"):
+            check_instance(name, getattr(self, name), AbstractCurve)
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return the joined curve at `x`."""

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from devices.curves.base import AbstractCurve
-from devices.validation import check_finite
+from devices.validation import check_finite, check_instance
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +19,7 @@ class Scaled(AbstractCurve):
 
     def __post_init__(self) -> None:
         """Refuse what is not a number."""
+        check_instance("curve", self.curve, AbstractCurve)
         check_finite("factor", self.factor)
 
     def __call__(self, x: Tensor) -> Tensor:

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from devices.drift.base import AbstractDrift
-from devices.validation import check_finite, check_positive
+from devices.plausibility import warn_activation_energy, warn_temperature
+from devices.validation import check_finite, check_instance, check_positive
 from devices.window import Window
 
 BOLTZMANN_EV = 8.617333262e-5
@@ -33,9 +34,12 @@ class ArrheniusDrift(AbstractDrift):
 
     def __post_init__(self) -> None:
         """Refuse temperatures that cannot be."""
+        check_instance("drift", self.drift, AbstractDrift)
         check_finite("activation_energy", self.activation_energy)
-        check_positive("temperature", self.temperature, hint="It is in kelvin.")
-        check_positive("measured_temperature", self.measured_temperature, hint="It is in kelvin.")
+        warn_activation_energy("activation_energy", self.activation_energy)
+        for name in ("temperature", "measured_temperature"):
+            check_positive(name, getattr(self, name), hint="It is in kelvin.")
+            warn_temperature(name, getattr(self, name))
 
     @property
     def acceleration(self) -> float:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from devices.drift.base import AbstractDrift, require_state
+from devices.plausibility import warn_ratio
 from devices.randomness import standard_normal
 from devices.validation import check_finite, check_nonnegative, check_positive
 from devices.window import Window
@@ -26,7 +27,9 @@ class PowerLawDrift(AbstractDrift):
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""
         check_finite("nu", self.nu)
+        warn_ratio("nu", self.nu)
         check_nonnegative("nu_spread", self.nu_spread)
+        warn_ratio("nu_spread", self.nu_spread)
         check_positive("t0", self.t0)
 
     def draw(self, target: Tensor, window: Window, *, generator: torch.Generator | None = None) -> Tensor | None:

@@ -12,7 +12,14 @@ from devices.arithmetic import square_root
 from devices.curves.base import AbstractCurve
 from devices.drift.base import AbstractDrift, require_state
 from devices.randomness import standard_normal
-from devices.validation import check_choice, check_nonnegative, check_numbers, check_positive
+from devices.validation import (
+    FieldValueError,
+    check_choice,
+    check_instances,
+    check_nonnegative,
+    check_numbers,
+    check_positive,
+)
 from devices.window import Window
 
 
@@ -43,9 +50,12 @@ class RelaxationDrift(AbstractDrift):
             check_positive("times", self.times[0], hint='Use interpolation="linear" from 0 s on.')
         check_nonnegative("times", self.times[0])
         if any(left >= right for left, right in itertools.pairwise(self.times)):
-            raise ValueError(f"`times` must increase strictly. Got {self.times!r}.")
+            raise FieldValueError(f"`times` must increase strictly. Got {self.times!r}.", "times")
+        check_instances("sigmas", self.sigmas, AbstractCurve)
         if len(self.sigmas) != len(self.times):
-            raise ValueError(f"`sigmas` must hold one curve per time, {len(self.times)}. Got {len(self.sigmas)}.")
+            raise FieldValueError(
+                f"`sigmas` must hold one curve per time, {len(self.times)}. Got {len(self.sigmas)}.", "sigmas"
+            )
         check_positive("reference", self.reference, hint="It is in siemens.")
 
     def draw(self, target: Tensor, window: Window, *, generator: torch.Generator | None = None) -> Tensor | None:

@@ -9,7 +9,7 @@ from devices.curves.base import AbstractCurve
 from devices.drift.base import AbstractDrift, require_state
 from devices.drift.power_law import follow_power_law
 from devices.randomness import standard_normal
-from devices.validation import check_positive
+from devices.validation import check_instance, check_positive
 from devices.window import Window
 
 
@@ -31,6 +31,8 @@ class StateDependentPowerLawDrift(AbstractDrift):
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""
+        for name in ("nu_mean", "nu_spread"):
+            check_instance(name, getattr(self, name), AbstractCurve)
         check_positive("reference", self.reference, hint="It is in siemens.")
         check_positive("t0", self.t0)
 

@@ -8,12 +8,11 @@ import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from devices.plausibility import LARGEST_CONDUCTANCE
 from devices.validation import check_choice
 
 Array = npt.NDArray[np.float64]
 SIEMENS = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "μS": 1e-6, "nS": 1e-9}
-_LARGEST_PLAUSIBLE = 0.1
-"""No memory cell conducts more than this [S]; a larger number is in another unit."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
@@ -61,7 +60,7 @@ def read_measurements(data: xr.Dataset | str | os.PathLike[str], *, unit: str | 
     table = _from_dataset(data) if isinstance(data, xr.Dataset) else _from_csv(Path(data))
     for name in ("target", "conductance"):
         stated = unit or table.units.get(name, "S")
-        check_choice(f"unit of {name}", stated, SIEMENS)
+        check_choice(f"unit of {name}", stated, tuple(SIEMENS))
         table.columns[name] = table.columns[name] * SIEMENS[stated]
     columns = {name: column[np.isfinite(table.columns["conductance"])] for name, column in table.columns.items()}
     _check_columns(columns)
@@ -112,7 +111,7 @@ def _check_columns(columns: dict[str, Array]) -> None:
         if name != "cell" and (column < 0).any():
             raise ValueError(f"`{name}` must be >= 0. Got {column.min():.4g}.")
     largest = max(columns["conductance"].max(), columns["target"].max())
-    if largest > _LARGEST_PLAUSIBLE:
+    if largest > LARGEST_CONDUCTANCE:
         raise ValueError(
             f'Conductances must be in siemens. Got up to {largest:.4g}; pass `unit="uS"` or what they are in.'
         )

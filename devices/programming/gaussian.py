@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from devices.plausibility import warn_conductance, warn_ratio
 from devices.programming.base import AbstractProgrammingError, add_normal_error
 from devices.validation import check_choice, check_nonnegative
 from devices.window import Window
@@ -24,6 +25,8 @@ class GaussianProgramming(AbstractProgrammingError):
         """Refuse a spread that cannot be."""
         check_nonnegative("spread", self.spread, hint="Use 0 for exact programming.")
         check_choice("relative_to", self.relative_to, ("conductance", "window", "siemens"))
+        warn = warn_conductance if self.relative_to == "siemens" else warn_ratio
+        warn("spread", self.spread)
 
     def sigma(self, target: Tensor, window: Window) -> Tensor:
         """Return the standard deviation [S], in the shape of `target`."""

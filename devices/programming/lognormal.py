@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from devices.plausibility import warn_ratio
 from devices.programming.base import AbstractProgrammingError
 from devices.randomness import standard_normal
 from devices.validation import check_nonnegative
@@ -25,6 +26,7 @@ class LognormalProgramming(AbstractProgrammingError):
     def __post_init__(self) -> None:
         """Refuse a spread that cannot be."""
         check_nonnegative("log_spread", self.log_spread)
+        warn_ratio("log_spread", self.log_spread)
 
     def sigma(self, target: Tensor, window: Window) -> Tensor:
         """Return the standard deviation [S], `target exp(s^2/2) sqrt(exp(s^2) - 1)`."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from devices.plausibility import warn_conductance
 from devices.programming.base import AbstractProgrammingError, add_normal_error
 from devices.validation import check_nonnegative, check_positive
 from devices.window import Window
@@ -22,6 +23,7 @@ class SaturatingProgramming(AbstractProgrammingError):
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""
         check_nonnegative("limit", self.limit, hint="It is in siemens.")
+        warn_conductance("limit", self.limit)
         check_positive("scale", self.scale, hint="It is in siemens.")
 
     def sigma(self, target: Tensor, window: Window) -> Tensor:

@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from devices.plausibility import warn_conductance, warn_ratio
 from devices.programming.base import AbstractProgrammingError
 from devices.randomness import standard_uniform
 from devices.validation import check_choice, check_positive
@@ -34,6 +35,8 @@ class WriteVerifyProgramming(AbstractProgrammingError):
         check_positive("acceptance", self.acceptance, hint="Use ExactProgramming() for exact programming.")
         check_positive("spread", self.spread, hint="Use ExactProgramming() for exact programming.")
         check_choice("relative_to", self.relative_to, ("conductance", "window", "siemens"))
+        warn = warn_conductance if self.relative_to == "siemens" else warn_ratio
+        warn("acceptance", self.acceptance)
 
     def sigma(self, target: Tensor, window: Window) -> Tensor:
         """Return the standard deviation [S] of the cut normal distribution."""

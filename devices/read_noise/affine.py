@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from devices.plausibility import warn_conductance, warn_ratio
 from devices.randomness import standard_normal
 from devices.read_noise.base import AbstractReadNoise, Draw, check_draw
 from devices.validation import check_nonnegative
@@ -25,7 +26,9 @@ class AffineReadNoise(AbstractReadNoise):
     def __post_init__(self) -> None:
         """Refuse coefficients that cannot be."""
         check_nonnegative("slope", self.slope)
+        warn_ratio("slope", self.slope)
         check_nonnegative("offset", self.offset, hint="It is in siemens.")
+        warn_conductance("offset", self.offset)
         check_draw(self.draw)
 
     def sigma(self, conductance: Tensor, *, target: Tensor, window: Window, t: float) -> Tensor:

@@ -9,7 +9,7 @@ from torch import Tensor
 from devices.curves.base import AbstractCurve
 from devices.randomness import standard_normal
 from devices.read_noise.base import AbstractReadNoise, Draw, check_draw
-from devices.validation import check_nonnegative, check_positive
+from devices.validation import check_boolean, check_instance, check_nonnegative, check_positive
 from devices.window import Window
 
 
@@ -36,6 +36,8 @@ class OneOverFReadNoise(AbstractReadNoise):
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""
+        check_instance("amplitude", self.amplitude, AbstractCurve)
+        check_boolean("relative", self.relative)
         check_positive("reference", self.reference, hint="It is in siemens.")
         check_positive("t_read", self.t_read)
         check_nonnegative("t0", self.t0)

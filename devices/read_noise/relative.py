@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from devices.plausibility import warn_ratio
 from devices.randomness import standard_normal
 from devices.read_noise.base import AbstractReadNoise, Draw, check_draw
 from devices.validation import check_nonnegative
@@ -23,6 +24,7 @@ class RelativeReadNoise(AbstractReadNoise):
     def __post_init__(self) -> None:
         """Refuse a ratio that cannot be."""
         check_nonnegative("ratio", self.ratio, hint="Use `read_noise=None` for none.")
+        warn_ratio("ratio", self.ratio)
         check_draw(self.draw)
 
     def sigma(self, conductance: Tensor, *, target: Tensor, window: Window, t: float) -> Tensor:

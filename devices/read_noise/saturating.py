@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from devices.plausibility import warn_conductance
 from devices.randomness import standard_normal
 from devices.read_noise.base import AbstractReadNoise, Draw, check_draw
 from devices.validation import check_nonnegative, check_positive
@@ -25,6 +26,7 @@ class SaturatingReadNoise(AbstractReadNoise):
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""
         check_nonnegative("limit", self.limit, hint="It is in siemens.")
+        warn_conductance("limit", self.limit)
         check_positive("scale", self.scale, hint="It is in siemens.")
         check_draw(self.draw)
 

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from devices.plausibility import warn_ratio
 from devices.randomness import standard_uniform
 from devices.read_noise.base import AbstractReadNoise, Draw, check_draw
-from devices.validation import check_nonnegative, check_probability
+from devices.validation import FieldValueError, check_nonnegative, check_probability
 from devices.window import Window
 
 
@@ -31,10 +32,12 @@ class TelegraphReadNoise(AbstractReadNoise):
         """Refuse parameters that cannot be."""
         check_probability("on_fraction", self.on_fraction)
         if self.on_fraction in (0, 1):
-            raise ValueError(
-                f"`on_fraction` must lie inside (0, 1). Got {self.on_fraction!r}. A cell that never switches has none."
+            raise FieldValueError(
+                f"`on_fraction` must lie inside (0, 1). Got {self.on_fraction!r}. A cell that never switches has none.",
+                "on_fraction",
             )
         check_nonnegative("amplitude", self.amplitude)
+        warn_ratio("amplitude", self.amplitude)
         check_draw(self.draw)
 
     def sigma(self, conductance: Tensor, *, target: Tensor, window: Window, t: float) -> Tensor:

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from devices.arithmetic import square_root
+from devices.plausibility import warn_temperature, warn_voltage
 from devices.randomness import standard_normal
 from devices.read_noise.base import AbstractReadNoise, Draw, check_draw
 from devices.validation import check_nonnegative, check_positive
@@ -39,7 +40,9 @@ class ThermalShotReadNoise(AbstractReadNoise):
         """Refuse parameters that cannot be."""
         check_nonnegative("bandwidth", self.bandwidth)
         check_positive("read_voltage", self.read_voltage)
+        warn_voltage("read_voltage", self.read_voltage)
         check_nonnegative("temperature", self.temperature, hint="It is in kelvin.")
+        warn_temperature("temperature", self.temperature)
         check_draw(self.draw)
 
     def sigma(self, conductance: Tensor, *, target: Tensor, window: Window, t: float) -> Tensor:

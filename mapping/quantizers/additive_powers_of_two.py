@@ -6,7 +6,7 @@ from typing import Literal
 
 from torch import Tensor
 
-from devices.validation import check_choice, check_integer
+from devices.validation import FieldValueError, check_choice, check_integer
 from mapping.quantizers.base import AbstractQuantizer, QuantizedWeight
 from mapping.quantizers.codebook import nearest_in_codebook
 from mapping.quantizers.scale import SCALE_CHOICES, ScaleChoice, quantize_with_scale
@@ -36,9 +36,10 @@ class AdditivePowersOfTwoQuantizer(AbstractQuantizer):
         check_choice("granularity", self.granularity, ("tensor", "output"))
         check_choice("scale", self.scale, SCALE_CHOICES)
         if self.magnitude_bits > 16:
-            raise ValueError(
+            raise FieldValueError(
                 f"`terms` * (2**`term_bits` - 1) must be <= 16 planes. Got terms={self.terms}, "
-                f"term_bits={self.term_bits}, which need {self.magnitude_bits}."
+                f"term_bits={self.term_bits}, which need {self.magnitude_bits}.",
+                "terms",
             )
 
     @property

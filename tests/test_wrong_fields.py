@@ -1,0 +1,61 @@
+"""Every field of every public config refuses what it cannot be, by its name."""
+
+import dataclasses
+import re
+import sys
+import typing
+
+import pytest
+
+import calibration
+import calibration.mime
+import crossbar
+import devices
+import mapping
+from devices.arguments import matches
+from devices.validation import FieldError
+from tests.config_tables import CONFIGS, RESULTS, WRONG_VALUES
+
+PACKAGES = (devices, mapping, crossbar, calibration, calibration.mime, devices.curves, mapping.quantizers)
+
+
+def fields_of(config):
+    """Return the fields that a user gives, with their annotations."""
+    hints = typing.get_type_hints(type(config), vars(sys.modules[type(config).__module__]))
+    return [(field.name, hints[field.name]) for field in dataclasses.fields(config) if field.init]
+
+
+CASES = [(config, name, hint) for config in CONFIGS for name, hint in fields_of(config)]
+
+
+def test_every_public_config_is_in_the_table():
+    public = {
+        value
+        for package in PACKAGES
+        for value in vars(package).values()
+        if isinstance(value, type) and dataclasses.is_dataclass(value)
+    }
+    assert public <= {type(config) for config in CONFIGS} | set(RESULTS)
+
+
+@pytest.mark.filterwarnings("ignore::devices.ImplausibleValueWarning")
+@pytest.mark.parametrize(("config", "name", "hint"), CASES, ids=lambda x: x if isinstance(x, str) else type(x).__name__)
+def test_a_wrong_value_is_refused_by_name(config, name, hint):
+    for value in WRONG_VALUES:
+        said = f"{type(config).__name__}({name}={value!r})"
+        refusal = refusal_of(config, name, value)
+        if refusal is None:
+            assert matches(value, hint), f"{said} is accepted."
+            assert str(value) != "nan", f"{said} is accepted."
+        else:
+            assert isinstance(refusal, FieldError), f"{said}: {refusal!r}"
+            assert re.search(rf"`{name}\b", str(refusal)), f"{said}: {refusal!r}"
+
+
+def refusal_of(config, name, value):
+    """Return the error that a changed field raises, None where it is accepted."""
+    try:
+        dataclasses.replace(config, **{name: value})
+    except (TypeError, ValueError) as error:
+        return error
+    return None
