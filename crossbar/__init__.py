@@ -38,9 +38,12 @@ from crossbar.layers import AnalogRecurrent as AnalogRecurrent
 from crossbar.lifecycle import drift_analog_weights as drift_analog_weights
 from crossbar.lifecycle import program_analog_weights as program_analog_weights
 from crossbar.mapping_report import mapping_report as mapping_report
+from crossbar.parasitics import input_admittance as input_admittance
 from crossbar.parasitics import ir_drop_estimate as ir_drop_estimate
 from crossbar.parasitics import plot_ir_drop as plot_ir_drop
+from crossbar.parasitics import read_power as read_power
 from crossbar.parasitics import solve_crossbar as solve_crossbar
+from crossbar.parasitics import split_read_power as split_read_power
 from crossbar.parasitics import transfer_matrix as transfer_matrix
 from crossbar.plots import plot_against as plot_against
 from crossbar.plots import plot_before_after as plot_before_after

@@ -47,13 +47,36 @@ def kron_reduction(conductance: Tensor, resistances: Tensor) -> Tensor:
         Transfer matrix `(..., rows, cols)` [S].
     """
     rows, cols = conductance.shape[-2:]
-    arrays = conductance.reshape(-1, rows, cols)
+    transfer = [_transfer(_last_halves(group, resistances)) for group in _groups(conductance)]
+    return torch.cat(transfer)[..., -rows:, :cols].view(conductance.shape)
+
+
+def driver_coupling(conductance: Tensor, resistances: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the conductances between the drivers of arrays, and their transfer matrices, as `kron_reduction`.
+
+    Returns
+    -------
+    tuple
+        Conductances `(..., rows, rows)` [S], symmetric with zero diagonal, and transfer matrices `(..., rows, cols)` [S].
+    """
+    rows, cols = conductance.shape[-2:]
+    blocks = [_whole(_last_halves(group, resistances)) for group in _groups(conductance)]
+    coupling = torch.cat([block.coupling for block in blocks])
+    drivers = blocks[0].ports.count("L")
+    between = coupling[..., drivers - rows : drivers, drivers - rows : drivers]
+    transfer = coupling[..., drivers - rows : drivers, drivers : drivers + cols]
+    return between.reshape(*conductance.shape[:-1], rows), transfer.reshape(conductance.shape)
+
+
+def _groups(conductance: Tensor) -> tuple[Tensor, ...]:
+    """Return arrays `(arrays, rows, cols)` in groups that stay in cache."""
+    rows, cols = conductance.shape[-2:]
     at_once = max(1, CELLS_AT_ONCE // (rows * cols))
-    transfer = torch.cat([_reduce(group, resistances) for group in torch.split(arrays, at_once)])
-    return transfer.view(conductance.shape)
+    return torch.split(conductance.reshape(-1, rows, cols), at_once)
 
 
-def _reduce(arrays: Tensor, resistances: Tensor) -> Tensor:
+def _last_halves(arrays: Tensor, resistances: Tensor) -> list[Block]:
+    """Reduce arrays to their lower and upper halves, or to one block; padding adds lines at the open ends."""
     rows, cols = arrays.shape[-2:]
     down, across = _division(rows), _division(cols)
     parts = [_cut(part, down, across) for part in _segments(arrays, down, across, resistances)]
@@ -62,7 +85,7 @@ def _reduce(arrays: Tensor, resistances: Tensor) -> Tensor:
     coupling = torch.cat([tile.coupling for tile in tiles])
     coupling = coupling.view(-1, down[0], across[0], *coupling.shape[1:])
     grid = [[Block(tile, tiles[0].ports) for tile in line.unbind(1)] for line in coupling.unbind(1)]
-    return _finish(grid)[..., -rows:, :cols]
+    return _join_tiles(grid)
 
 
 def _division(size: int) -> Division:
@@ -113,8 +136,8 @@ def _pairs(block: Block, dim: int) -> tuple[Block, Block]:
     return Block(first, block.ports), Block(second, block.ports)
 
 
-def _finish(grid: list[list[Block]]) -> Tensor:
-    """Join the last tiles of each array, `grid[row][col]`, and read the transfer matrix off."""
+def _join_tiles(grid: list[list[Block]]) -> list[Block]:
+    """Join the last tiles of each array, `grid[row][col]`, until one or two are left, and drop the open ends."""
     grid[0] = [block.leave_open("T") for block in grid[0]]
     for line in grid:
         line[-1] = line[-1].leave_open("R")
@@ -124,11 +147,22 @@ def _finish(grid: list[list[Block]]) -> Tensor:
         if len(grid) > 2:
             joined = [[a.above(b) for a, b in zip(*lines, strict=True)] for lines in _couples(grid)]
             grid = joined + grid[len(grid) // 2 * 2 :]
-    if len(grid) == 2:
-        return last_join(grid[0][0], grid[1][0])
-    block = grid[0][0].arrange("L", "B")
+    return [line[0] for line in grid]
+
+
+def _transfer(halves: list[Block]) -> Tensor:
+    """Read off the conductances from the drivers to the sense ends, and compute no others."""
+    if len(halves) == 2:
+        return last_join(*halves)
+    block = halves[0].arrange("L", "B")
     drivers = block.ports.count("L")
     return block.coupling[..., :drivers, drivers:]
+
+
+def _whole(halves: list[Block]) -> Block:
+    """Return the whole array, its drivers from top to bottom and then its sense ends."""
+    block = halves[0] if len(halves) == 1 else halves[0].arrange("L", "B").above(halves[1].arrange("T", "B"))
+    return block.arrange("L", "B")
 
 
 def _couples(items: list[Item]) -> list[tuple[Item, Item]]:

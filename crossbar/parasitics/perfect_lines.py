@@ -33,7 +33,40 @@ def perfect_lines(conductance: Tensor, resistances: Tensor) -> Tensor:
     return mirrored.flip(-2, -1).mT
 
 
+def perfect_driver_coupling(conductance: Tensor, resistances: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the conductances between the drivers of arrays with `row = 0` or `column = 0`, and `perfect_lines`.
+
+    Returns
+    -------
+    tuple
+        Conductances `(..., rows, rows)` [S], symmetric with zero diagonal, and transfer matrices `(..., rows, cols)` [S].
+    """
+    row, column, driver, sense = resistances.unbind()
+    if float(row) == 0:
+        grounded, load = _grounded_word_lines(conductance, column, sense)
+        between, transfer = -_through(load, driver, load), _through(load, driver, grounded)
+    else:  # seen from the other side the perfect bit lines are word lines, and the sense resistance is a driver's
+        mirrored, load = _grounded_word_lines(conductance.flip(-2, -1).mT, row, driver)
+        transfer = _through(load, sense, mirrored).flip(-2, -1).mT
+        between = sense * mirrored.flip(-2, -1).mT @ transfer.mT
+    return between - torch.diag_embed(between.diagonal(dim1=-2, dim2=-1)), transfer
+
+
 def _perfect_word_lines(conductance: Tensor, column: Tensor, driver: Tensor, sense: Tensor) -> Tensor:
+    transfer, looking_up, passed = _perfect_sources(conductance, column, sense)
+    if float(driver) == 0:
+        return transfer
+    coupling = _word_line_coupling(conductance, looking_up, passed, column, sense)
+    return _through(_load(transfer, coupling), driver, transfer)
+
+
+def _grounded_word_lines(conductance: Tensor, column: Tensor, sense: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the transfer matrix without drivers, and the node matrix `(..., rows, rows)` of the word lines."""
+    transfer, looking_up, passed = _perfect_sources(conductance, column, sense)
+    return transfer, _load(transfer, _word_line_coupling(conductance, looking_up, passed, column, sense))
+
+
+def _perfect_sources(conductance: Tensor, column: Tensor, sense: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     cells = conductance.unbind(-2)
     above = [cells[0]]  # conductance from each bit-line node to the sources, by its own cell and all above it
     for cell in cells[1:]:
@@ -41,13 +74,18 @@ def _perfect_word_lines(conductance: Tensor, column: Tensor, driver: Tensor, sen
     looking_up = torch.stack(above, dim=-2)
     passed = 1 / (1 + column * looking_up)  # share of a node's current that a segment below it lets through
     passed = torch.cat([passed[..., :-1, :], 1 / (1 + (column + sense) * looking_up[..., -1:, :])], dim=-2)
-    transfer = conductance * passed.flip(-2).cumprod(-2).flip(-2)
-    if float(driver) == 0:
-        return transfer
-    coupling = _word_line_coupling(conductance, looking_up, passed, column, sense)
-    load = torch.diag_embed(transfer.sum(-1) + coupling.sum(-1)) - coupling
+    return conductance * passed.flip(-2).cumprod(-2).flip(-2), looking_up, passed
+
+
+def _load(transfer: Tensor, coupling: Tensor) -> Tensor:
+    """Return the node matrix `(..., rows, rows)` of word lines, to ground and between them."""
+    return torch.diag_embed(transfer.sum(-1) + coupling.sum(-1)) - coupling
+
+
+def _through(load: Tensor, resistance: Tensor, right: Tensor) -> Tensor:
+    """Return what drivers of `resistance` see of a network: `(1 + resistance load)^-1 right`."""
     identity = torch.eye(load.shape[-1], dtype=load.dtype, device=load.device)
-    return solve(identity + driver * load, transfer)
+    return solve(identity + resistance * load, right)
 
 
 def _word_line_coupling(
