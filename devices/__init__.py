@@ -27,6 +27,7 @@ from devices.drift import LogarithmicDrift as LogarithmicDrift
 from devices.drift import PowerLawDrift as PowerLawDrift
 from devices.drift import RelaxationDrift as RelaxationDrift
 from devices.drift import StateDependentPowerLawDrift as StateDependentPowerLawDrift
+from devices.fault_map import FaultMap as FaultMap
 from devices.fitting import Fit as Fit
 from devices.fitting import PoorFitWarning as PoorFitWarning
 from devices.fitting import fit as fit

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from devices.device import Device
+from devices.fault_map import FaultMap
 from devices.randomness import spawn_generators
 from devices.read_noise.base import AbstractReadNoise
 from devices.validation import check_nonnegative
@@ -32,8 +33,12 @@ class ProgrammedCells:
     """Boolean: cells that hold `programmed` whatever happens."""
 
 
-def program_cells(device: Device, target: Tensor, *, generator: torch.Generator | None = None) -> ProgrammedCells:
+def program_cells(
+    device: Device, target: Tensor, *, faults: FaultMap | None = None, generator: torch.Generator | None = None
+) -> ProgrammedCells:
     """Program cells of any shape to `target` [S] and draw everything they will carry.
+
+    `faults` are those this chip is known to have, whatever else `device.stuck` draws.
 
     Each effect draws from a stream of its own, so one generator state gives the same faults and the same drift
     whatever the programming error is.
@@ -43,7 +48,7 @@ def program_cells(device: Device, target: Tensor, *, generator: torch.Generator 
     TypeError
         If `target` is not a floating-point tensor.
     ValueError
-        If it has a negative or non-finite conductance.
+        If it has a negative or non-finite conductance, or `faults` another shape.
 
     Warns
     -----
@@ -54,10 +59,12 @@ def program_cells(device: Device, target: Tensor, *, generator: torch.Generator 
     for_programming, for_stuck, for_drift, for_read = spawn_generators(4, device=target.device, generator=generator)
     window = device.window
     programmed = device.programming.apply(target, window, generator=for_programming)
-    stuck = None
-    if device.stuck is not None:
-        held = device.stuck.draw(target, window, generator=for_stuck)
-        stuck = ~held.isnan()
+    held = None if device.stuck is None else device.stuck.draw(target, window, generator=for_stuck)
+    if faults is not None:
+        known = faults.held(target, window)
+        held = known if held is None else torch.where(known.isnan(), held, known)
+    stuck = None if held is None else ~held.isnan()
+    if held is not None and stuck is not None:
         programmed = torch.where(stuck, held, programmed)
     state = None if device.drift is None else device.drift.draw(target, window, generator=for_drift)
     deviation = None

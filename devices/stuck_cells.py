@@ -1,5 +1,6 @@
 """Cells that do not answer to programming."""
 
+import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import EllipsisType
@@ -21,7 +22,8 @@ FAULTS: tuple[Fault, ...] = ("g_min", "g_max", "open")
 class StuckCells:
     """Cells stuck at the bottom or the top of the window, or open (no current at all), for their whole life.
 
-    Each cell is stuck independently with the given probabilities; the cells of `given` are stuck for certain.
+    Each cell is stuck independently with the given probabilities. The known faults of one chip are no property of the
+    technology: give them as a `FaultMap` when it is programmed.
     """
 
     at_g_min: float = 0.0
@@ -31,8 +33,9 @@ class StuckCells:
     open: float = 0.0
     """Probability that a cell is open: conductance 0, below any window."""
     given: tuple[tuple[Fault, tuple[int, ...]], ...] = ()
-    """Known faults, `(fault, index)` with fault `"g_min"`, `"g_max"` or `"open"`. The index counts from the last axes
-    of the conductances: `(row, column)` hits that cell in every slice, `(slice, row, column)` only in one."""
+    """Deprecated, use `FaultMap`: known faults, `(fault, index)` with fault `"g_min"`, `"g_max"` or `"open"`. The index
+    counts from the last axes of the conductances: `(row, column)` hits that cell in every slice, `(slice, row, column)`
+    only in one."""
 
     def __post_init__(self) -> None:
         """Refuse probabilities and maps that cannot be."""
@@ -47,6 +50,13 @@ class StuckCells:
             check_choice("given fault", fault, FAULTS)
             for position in index:
                 check_integer("given index", position, at_least=0)
+        if self.given:
+            warnings.warn(
+                "`given` is deprecated: the known faults of a chip are given when it is programmed, "
+                "`program_analog_weights(model, faults={layer: FaultMap(...)})` or `program_cells(..., faults=...)`.",
+                DeprecationWarning,
+                stacklevel=3,
+            )
 
     def draw(self, target: Tensor, window: Window, *, generator: torch.Generator | None = None) -> Tensor:
         """Return the conductance [S] each cell is stuck at, NaN where it is free, in the shape of `target` [S].
@@ -80,7 +90,7 @@ class StuckCells:
 
 
 def stuck_cells_from_maps(**maps: Tensor) -> StuckCells:
-    """Return the `StuckCells` of boolean maps `g_min=`, `g_max=` and `open=`, each in the shape of the conductances.
+    """Deprecated, use `FaultMap`: return the `StuckCells` of boolean maps in the shape of the conductances.
 
     Raises
     ------

@@ -44,6 +44,7 @@ CONFIGS = (
     devices.SaturatingReadNoise(limit=1e-6, scale=1e-5),
     devices.TelegraphReadNoise(on_fraction=0.3, amplitude=0.1),
     devices.ThermalShotReadNoise(bandwidth=1e8, read_voltage=0.2),
+    devices.FaultMap(g_min=torch.zeros(2, 2, dtype=torch.bool)),
     devices.StuckCells(at_g_min=0.1),
     devices.ValidityRange(g_max=1e-4),
     devices.Window(g_min=0.0, g_max=1e-5),

@@ -90,6 +90,7 @@ def test_stuck_cells_survive_drift_and_frozen_noise():
     assert not torch.equal(later[~cells.stuck], cells.programmed[~cells.stuck])
 
 
+@pytest.mark.filterwarnings("ignore:`given` is deprecated")
 def test_open_cells_make_no_noise():
     device = devices.Device(
         g_min=0.0,

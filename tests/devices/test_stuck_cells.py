@@ -30,6 +30,7 @@ def test_raising_a_rate_frees_no_cell(low, high, more):
     assert not many[~few.isnan()].isnan().any()
 
 
+@pytest.mark.filterwarnings("ignore:`given` is deprecated")
 def test_a_map_is_what_it_says():
     maps = {name: torch.zeros(3, 4, dtype=torch.bool) for name in ("g_min", "g_max", "open")}
     maps["g_min"][0, 1] = maps["g_max"][2, 3] = maps["open"][1, 0] = True
@@ -43,11 +44,13 @@ def test_a_map_is_what_it_says():
     assert hash(stuck) == hash(devices.stuck_cells_from_maps(**maps))
 
 
+@pytest.mark.filterwarnings("ignore:`given` is deprecated")
 def test_a_full_index_hits_one_slice():
     held = draw(devices.StuckCells(given=(("open", (1, 2, 3)),)), torch.ones(2, 3, 4))
     assert (~held.isnan()).nonzero().tolist() == [[1, 2, 3]]
 
 
+@pytest.mark.filterwarnings("ignore:`given` is deprecated")
 def test_bad_faults_are_refused():
     with pytest.raises(ValueError, match=r"`at_g_min \+ at_g_max \+ open` must be <= 1"):
         devices.StuckCells(at_g_min=0.7, at_g_max=0.7)

@@ -176,6 +176,7 @@ def test_verbs_that_drop_columns_refuse_references(verb):
         verb(map_weight(torch.randn(20, 5), MAPPING))
 
 
+@pytest.mark.filterwarnings("ignore:`given` is deprecated")
 def test_known_faults_are_those_of_weights():
     for fault in ("open", (0, 9)), ("g_max", (3, 0)):
         device = replace(QUIET, stuck=StuckCells(given=(fault,)))
