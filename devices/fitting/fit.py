@@ -11,7 +11,7 @@ import xarray as xr
 from devices.device import Device
 from devices.fitting.drift import fit_drift
 from devices.fitting.fitted_effect import FittedEffect
-from devices.fitting.measurements import Measurements, read_measurements
+from devices.fitting.measurements import Columns, Measurements, read_measurements
 from devices.fitting.programming import fit_programming
 from devices.fitting.read_noise import fit_read_noise
 from devices.validation import check_integer
@@ -40,7 +40,7 @@ class Fit:
 
 
 def fit(
-    data: xr.Dataset | str | os.PathLike[str],
+    data: xr.Dataset | Columns | str | os.PathLike[str],
     *,
     unit: str | None = None,
     degree: int = 2,
@@ -54,9 +54,10 @@ def fit(
     Parameters
     ----------
     data
-        An xarray Dataset or a CSV file with target conductance, measured conductance and time since programming; see
-        `devices.fitting.read_measurements`. Programming error comes from each cell's earliest reads; read noise from
-        reads repeated on a cell at one time, and drift from cells followed over time, where there are any.
+        An xarray Dataset, a pandas DataFrame or a CSV file with target conductance, measured conductance and time since
+        programming; see `devices.fitting.read_measurements`. Programming error comes from each cell's earliest reads;
+        read noise from reads repeated on a cell at one time, and drift from cells followed over time, where there are
+        any.
     unit
         Unit of the conductances: "S", "mS", "uS" or "nS". Default: the `units` attribute, else "S".
     degree
@@ -73,13 +74,15 @@ def fit(
 
     Raises
     ------
+    TypeError
+        If `data` is none of these.
     ValueError
         If the data are too few or contradictory; the message says what is missing.
 
     Warns
     -----
     PoorFitWarning
-        If an effect does not describe the data (p < 1e-4).
+        If an effect does not describe the data, in its distribution or in its form (p < 1e-4).
     """
     check_integer("degree", degree, at_least=0, at_most=5)
     measurements = read_measurements(data, unit=unit)

@@ -3,13 +3,14 @@
 import dataclasses
 import os
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
 from devices.plausibility import LARGEST_CONDUCTANCE
-from devices.validation import check_choice
+from devices.validation import FieldTypeError, FieldValueError, check_choice
 
 Array = npt.NDArray[np.float64]
 SIEMENS = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "μS": 1e-6, "nS": 1e-9}
@@ -40,24 +41,34 @@ class Measurements:
         return np.asarray(self.time == earliest[self.cell])
 
 
-def read_measurements(data: xr.Dataset | str | os.PathLike[str], *, unit: str | None = None) -> Measurements:
-    """Return measurements from an xarray Dataset or a CSV file.
+class Columns(Protocol):
+    """A table of named columns, such as a pandas DataFrame."""
+
+    def to_xarray(self) -> xr.Dataset:
+        """Return each column as a variable."""
+
+
+def read_measurements(data: xr.Dataset | Columns | str | os.PathLike[str], *, unit: str | None = None) -> Measurements:
+    """Return measurements from an xarray Dataset, a pandas DataFrame or a CSV file.
 
     Parameters
     ----------
     data
         A Dataset with the variables or coordinates `target`, `conductance` and `time`; dimensions called `time` and
-        `read` are what they say, all others count cells. Or a CSV file with a header and one read per line, in the
-        columns `target`, `conductance`, `time` and, where cells were measured more than once, `cell`.
+        `read` are what they say, all others count cells. Or a DataFrame or a CSV file with a header and one read per
+        line, in the columns `target`, `conductance`, `time` and, where cells were measured more than once or at
+        several times, `cell`.
     unit
         Unit of `target` and `conductance`: "S", "mS", "uS" or "nS". Default: the `units` attribute, else "S".
 
     Raises
     ------
+    TypeError
+        If `data` is none of these.
     ValueError
         If something is missing or contradictory; the message says what.
     """
-    table = _from_dataset(data) if isinstance(data, xr.Dataset) else _from_csv(Path(data))
+    table = _read_table(data)
     for name in ("target", "conductance"):
         stated = unit or table.units.get(name, "S")
         check_choice(f"unit of {name}", stated, tuple(SIEMENS))
@@ -71,6 +82,23 @@ def read_measurements(data: xr.Dataset | str | os.PathLike[str], *, unit: str | 
 class _Table:
     columns: dict[str, Array]
     units: dict[str, str]
+
+
+def _read_table(data: xr.Dataset | Columns | str | os.PathLike[str]) -> _Table:
+    if isinstance(data, xr.Dataset):
+        return _from_dataset(data)
+    if isinstance(data, str | os.PathLike):
+        read = np.genfromtxt(Path(data), delimiter=",", names=True, dtype=float, encoding="utf-8")
+        return _from_columns({name: np.atleast_1d(read[name]) for name in read.dtype.names or ()}, str(data))
+    if not isinstance(data, xr.DataArray) and hasattr(data, "to_xarray"):
+        table = data.to_xarray()
+        if len(table.dims) > 1:  # of a frame indexed by cell and time, say
+            return _from_dataset(table)
+        return _from_columns({str(name): np.asarray(column) for name, column in table.variables.items()}, "the table")
+    raise FieldTypeError(
+        f"`data` must be an xarray Dataset, a pandas DataFrame or the path of a CSV file. Got {type(data).__name__}.",
+        "data",
+    )
 
 
 def _from_dataset(data: xr.Dataset) -> _Table:
@@ -88,18 +116,33 @@ def _from_dataset(data: xr.Dataset) -> _Table:
     return _Table(columns={k: np.asarray(v, dtype=float).ravel() for k, v in columns.items()}, units=units)
 
 
-def _from_csv(path: Path) -> _Table:
-    table = np.genfromtxt(path, delimiter=",", names=True, dtype=float, encoding="utf-8")
-    names = table.dtype.names or ()
-    missing = [name for name in ("target", "conductance", "time") if name not in names]
+def _from_columns(table: dict[str, npt.NDArray[Any]], where: str) -> _Table:
+    """Return the columns of one read per line; a line without a `cell` is a cell of its own."""
+    missing = [name for name in ("target", "conductance", "time") if name not in table]
     if missing:
-        raise ValueError(
-            f"`data` must have the columns target, conductance and time. Got {', '.join(names) or 'no header'} in "
-            f"{path}."
+        raise FieldValueError(
+            f"`data` must have the columns target, conductance and time. Got {', '.join(table) or 'no header'} in {where}.",
+            "data",
         )
-    columns = {name: np.atleast_1d(table[name]) for name in ("target", "conductance", "time")}
-    columns["cell"] = np.atleast_1d(table["cell"]) if "cell" in names else np.arange(len(columns["time"]), dtype=float)
+    columns = {name: _numbers(name, table[name]) for name in ("target", "conductance", "time")}
+    if "cell" in table:
+        columns["cell"] = np.unique(table["cell"], return_inverse=True)[1].astype(float)
+    elif (times := len(np.unique(columns["time"][np.isfinite(columns["time"])]))) > 1:
+        raise FieldValueError(
+            f"`data` must have a column `cell` where there are several times: without it, a drifted cell counts as "
+            f"another one, badly programmed. Got {times} times in {where}. Number the cells.",
+            "data",
+        )
+    else:
+        columns["cell"] = np.arange(len(columns["time"]), dtype=float)
     return _Table(columns=columns, units={})
+
+
+def _numbers(name: str, column: npt.NDArray[Any]) -> Array:
+    try:
+        return np.asarray(column, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise FieldValueError(f"`data` must hold numbers in the column {name}. Got {error}.", "data") from error
 
 
 def _check_columns(columns: dict[str, Array]) -> None:

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import stats
 
 from devices.fitting.fitted_effect import FEWEST_CELLS, FittedEffect
+from devices.fitting.goodness import goodness_of_fit
 from devices.fitting.likelihood import maximise_likelihood
 from devices.fitting.measurements import Array, Measurements
 from devices.programming import AbstractProgrammingError, ExactProgramming, PolynomialProgramming
@@ -55,6 +56,7 @@ def fit_programming(
     start = np.linalg.lstsq(powers, np.sqrt(np.pi / 2) * np.abs(error) / unit, rcond=None)[0]
     estimate = maximise_likelihood(negative_log_likelihood, start, "programming error")
     standardised = error / unit / np.sqrt(variance(estimate.values))
+    on = data.mean[first] > 0  # a cell that is off is cut off there, and tells nothing of the spread
     bias, bias_error = float(error.mean()), float(error.std(ddof=1) / np.sqrt(len(error)))
     return FittedEffect(
         effect=PolynomialProgramming(coefficients=tuple(map(float, estimate.values * unit)), reference=reference),
@@ -65,7 +67,7 @@ def fit_programming(
             ),
             ("programming.bias", bias, bias_error, "S"),
         ),
-        p_value=float(stats.kstest(standardised, "norm").pvalue),
+        p_value=goodness_of_fit(float(stats.kstest(standardised, "norm").pvalue), np.abs(standardised)[on], target[on]),
         reduced_chi_squared=float((standardised**2).mean()),
         number=len(error),
     )

@@ -4,6 +4,7 @@ import numpy as np
 from scipy import stats
 
 from devices.fitting.fitted_effect import FEWEST_CELLS, FittedEffect
+from devices.fitting.goodness import goodness_of_fit
 from devices.fitting.likelihood import maximise_likelihood
 from devices.fitting.measurements import Array, Measurements
 from devices.read_noise import AffineReadNoise
@@ -43,6 +44,7 @@ def fit_read_noise(data: Measurements) -> FittedEffect[AffineReadNoise] | None:
     estimate = maximise_likelihood(negative_log_likelihood, start, "read noise")
     slope, offset = np.abs(estimate.values)
     standardised = freedom * variance / (slope * g + offset * scale) ** 2
+    probability = np.asarray(stats.chi2.cdf(standardised, freedom))
     errors = estimate.standard_errors
     return FittedEffect(
         effect=AffineReadNoise(slope=float(slope), offset=float(offset * scale)),
@@ -50,7 +52,7 @@ def fit_read_noise(data: Measurements) -> FittedEffect[AffineReadNoise] | None:
             ("read_noise.slope", float(slope), float(errors[0]), "1"),
             ("read_noise.offset", float(offset * scale), float(errors[1] * scale), "S"),
         ),
-        p_value=float(stats.kstest(np.asarray(stats.chi2.cdf(standardised, freedom)), "uniform").pvalue),
+        p_value=goodness_of_fit(float(stats.kstest(probability, "uniform").pvalue), probability, g),
         reduced_chi_squared=float(standardised.sum() / freedom.sum()),
         number=int(repeated.sum()),
     )

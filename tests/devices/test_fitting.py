@@ -174,3 +174,46 @@ def test_a_csv_without_a_header_is_refused(tmp_path):
     path.write_text("1e-6,1e-6,1.0\n2e-6,2e-6,1.0\n")
     with pytest.raises(ValueError, match="must have the columns target, conductance and time"):
         devices.fit(path)
+
+
+def test_a_spread_of_the_wrong_form_is_pointed_out():
+    """Residuals of a constant fitted to a spread that grows sixfold look nearly normal as a whole (p = 0.005 before)."""
+    growing = devices.PolynomialProgramming(coefficients=(0.0, 3e-6), reference=40e-6)
+    device = devices.Device(g_min=2e-6, g_max=40e-6, programming=growing)
+    data = measure(device, times=(1.0,), reads=1, targets=5, cells=50)
+    with pytest.warns(devices.PoorFitWarning, match="programming does not describe the data"):
+        flat = devices.fit(data, degree=0)
+    assert float(flat.goodness.p_value.sel(effect="programming")) < 1e-6
+    assert float(devices.fit(data, degree=1).goodness.p_value.sel(effect="programming")) > 1e-2
+
+
+def test_the_right_form_is_hardly_ever_blamed():
+    """The p-value under the true law: of 30 experiments about 3 lie below 0.1."""
+    found = [devices.fit(measure(TRUE, seed, times=(1.0,), reads=3)).goodness.p_value.values for seed in range(30)]
+    assert (np.array(found) < 0.1).mean(0).max() < 0.25
+
+
+def test_a_table_and_a_file_give_the_same_device(tmp_path):
+    frame = measure(TRUE, cells=10).to_dataframe().reset_index()
+    frame.to_csv(tmp_path / "cells.csv", index=False)
+    frame["cell"] = [f"chip A, cell {number}" for number in frame["cell"]]
+    one, other = devices.fit(frame), devices.fit(tmp_path / "cells.csv")
+    assert np.allclose(one.parameters.value, other.parameters.value, rtol=1e-9)
+    indexed = devices.fit(frame.set_index(["cell", "time", "read"]))
+    assert np.allclose(one.parameters.value, indexed.parameters.value, rtol=1e-6)
+
+
+def test_several_times_without_cells_are_refused(tmp_path):
+    frame = measure(TRUE, cells=10).to_dataframe().reset_index().drop(columns="cell")
+    frame.to_csv(tmp_path / "cells.csv", index=False)
+    for data in (frame, tmp_path / "cells.csv"):
+        with pytest.raises(ValueError, match=r"column `cell` where there are several times.*Got 4 times"):
+            devices.fit(data)
+    once = frame[frame.time == 1.0]
+    assert devices.fit(once).device.drift is None
+
+
+@pytest.mark.parametrize("data", [None, 3, np.zeros((3, 3)), xr.DataArray([1.0])])
+def test_what_is_no_data_is_refused(data):
+    with pytest.raises(TypeError, match="`data` must be an xarray Dataset, a pandas DataFrame or the path"):
+        devices.fit(data)
