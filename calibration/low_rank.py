@@ -36,11 +36,11 @@ class LowRankSidePath(nn.Module):
         check_integer("rank", rank, at_least=1)
         weight = layer.weight
         groups = layer.array.groups
-        shape = (rank * groups, *weight.shape[1:])
-        initial = torch.randn(shape, generator=generator) / math.sqrt(math.prod(weight.shape[1:]))
+        inputs, outputs = layer.weight_matrix().shape
+        initial = torch.randn((rank * groups, inputs), generator=generator) / math.sqrt(inputs)
         self.layer = layer
-        self.down = nn.Parameter(initial.to(weight))
-        self.up = nn.Parameter(weight.new_zeros(groups, weight.shape[0] // groups, rank))
+        self.down = nn.Parameter(layer.shape_weight(initial.to(weight)))
+        self.up = nn.Parameter(weight.new_zeros(groups, outputs // groups, rank))
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the layer's output with the path's added."""

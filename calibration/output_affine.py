@@ -12,6 +12,7 @@ from calibration.support.batches import model_device, model_input, require_batch
 from calibration.support.distributed import summed, unwrapped
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
+from crossbar.twins import digital_twin
 
 
 @torch.no_grad()
@@ -20,18 +21,18 @@ def fit_output_affine(
 ) -> None:
     """Give every output of the analog layers the scale and offset that bring it closest to the digital model.
 
-    Least squares, in closed form, of each analog layer's outputs against those of the digital layer of the same name
-    (the per-column affine of Rasch et al., Nature Communications 14, 5282 (2023), without training). No labels and no
-    batch norm are needed. One pass: the fit of a layer is renewed with each batch before the layers behind read it, so
-    they are fitted to corrected inputs. It replaces an earlier fit, is saved with the model, and is dropped when the
-    chip is programmed anew.
+    Least squares, in closed form, of each analog layer's outputs against those of the layer of the same name in the
+    digital twin (the per-column affine of Rasch et al., Nature Communications 14, 5282 (2023), without training). No
+    labels and no batch norm are needed. One pass: the fit of a layer is renewed with each batch before the layers behind
+    read it, so they are fitted to corrected inputs. It replaces an earlier fit, is saved with the model, and is dropped
+    when the chip is programmed anew.
 
     Parameters
     ----------
     model
         A programmed analog model.
     reference
-        The digital model that it was converted from, with the same names.
+        The digital model that it was converted from (for adapters of one's own, its `crossbar.digital_twin`).
     batches
         Inputs: tensors, tuples whose first item is the input, or mappings.
     progress
@@ -44,6 +45,7 @@ def fit_output_affine(
     """
     model, reference = unwrapped(model), unwrapped(reference)
     analog_layers(model)
+    reference = digital_twin(reference)
     digital = dict(reference.named_modules())
     fits = {name: _Fit(layer=layer) for name, layer in named_analog_layers(model)}
     missing = [name for name in fits if not isinstance(digital.get(name), fits[name].layer.digital_class)]
@@ -119,7 +121,8 @@ class _Fit:
         """Return outputs without bias, (outputs, values), float64."""
         bias = self.layer.bias_view()
         values = output if bias is None else output - bias.to(output.device)
-        return values.movedim(-self.layer.vector_dimensions, 0).flatten(1).double()
+        outputs = values.movedim(-self.layer.vector_dimensions, 0).double()
+        return outputs.reshape(len(outputs), -1)
 
 
 @contextmanager

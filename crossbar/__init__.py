@@ -13,6 +13,7 @@ except ImportError as error:
         "sys.path. Run from another folder, or install aimc-crossbar into an environment of its own."
     ) from error
 
+from crossbar.adapters import ADAPTERS as ADAPTERS
 from crossbar.array import CrossbarArray as CrossbarArray
 from crossbar.array import Plan as Plan
 from crossbar.config import CrossbarConfig as CrossbarConfig
@@ -38,6 +39,7 @@ from crossbar.cost import peak_report as peak_report
 from crossbar.cost import scale_to_node as scale_to_node
 from crossbar.layers import ANALOG_LAYERS as ANALOG_LAYERS
 from crossbar.layers import AbstractAnalogLayer as AbstractAnalogLayer
+from crossbar.layers import AbstractComposite as AbstractComposite
 from crossbar.layers import AnalogConv1d as AnalogConv1d
 from crossbar.layers import AnalogConv2d as AnalogConv2d
 from crossbar.layers import AnalogConv3d as AnalogConv3d
@@ -47,6 +49,9 @@ from crossbar.layers import AnalogConvTranspose3d as AnalogConvTranspose3d
 from crossbar.layers import AnalogLinear as AnalogLinear
 from crossbar.layers import AnalogMultiheadAttention as AnalogMultiheadAttention
 from crossbar.layers import AnalogRecurrent as AnalogRecurrent
+from crossbar.layers import DecomposedAttention as DecomposedAttention
+from crossbar.layers import DecomposedRecurrent as DecomposedRecurrent
+from crossbar.layers import DecomposedRecurrentCell as DecomposedRecurrentCell
 from crossbar.lifecycle import drift_analog_weights as drift_analog_weights
 from crossbar.lifecycle import program_analog_weights as program_analog_weights
 from crossbar.mapping_report import mapping_report as mapping_report
@@ -72,3 +77,4 @@ from crossbar.sweeps import load_sweep as load_sweep
 from crossbar.sweeps import process_pool as process_pool
 from crossbar.sweeps import sweep_failures as sweep_failures
 from crossbar.sweeps import with_fields as with_fields
+from crossbar.twins import digital_twin as digital_twin

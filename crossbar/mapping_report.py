@@ -1,5 +1,6 @@
 """What a model's mapping costs, layer by layer, next to named baselines."""
 
+import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import NamedTuple
@@ -9,8 +10,9 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from crossbar.conversion import analog_layers, convert_to_digital, named_analog_layers
+from crossbar.conversion import DigitalLayerWarning, analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
+from crossbar.twins import digital_twin
 from mapping import map_weight, quantize_weight
 from mapping.accounting import BASELINES, Footprint, bit_density, code_bit_density, dense_footprint, footprint
 
@@ -23,7 +25,7 @@ _VARIABLES = {
 }
 
 
-def mapping_report(model: nn.Module, example: Tensor | None = None) -> xr.Dataset:
+def mapping_report(model: nn.Module, example: Tensor | None = None, *, inferences: int | None = None) -> xr.Dataset:
     """Count arrays, cells, conversions and cycles of every analog layer, for its own mapping and for every baseline.
 
     Signed inputs are counted as one phase. The same input bits and pulses are assumed for every mapping.
@@ -35,6 +37,8 @@ def mapping_report(model: nn.Module, example: Tensor | None = None) -> xr.Datase
     example
         Inputs of the model, (batch, ...), from whose sizes the reads per inference follow. Default: `adc_conversions`
         and `input_cycles` are per read of each layer, with one input vector.
+    inferences
+        How many inferences the example holds. Default: its first size; a sequence (time, batch, ...) holds `batch`.
 
     Returns
     -------
@@ -48,9 +52,14 @@ def mapping_report(model: nn.Module, example: Tensor | None = None) -> xr.Datase
     ------
     ValueError
         If the model has no analog layer.
+
+    Warns
+    -----
+    DigitalLayerWarning
+        If the model does not call a layer on `example`.
     """
     analog_layers(model)
-    reads = {} if example is None else _reads_per_inference(model, example)
+    reads = {} if example is None else _reads_per_inference(model, example, inferences or len(example))
     layers = {name: _count(layer) for name, layer in named_analog_layers(model)}
     names, mappings = list(layers), ["own", *BASELINES]
     counts = {
@@ -130,21 +139,29 @@ def _padded(density: Tensor, planes: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def _reads_per_inference(model: nn.Module, example: Tensor) -> dict[str, int]:
-    """Run the digital counterpart and count the input vectors of every layer for one input."""
-    digital = convert_to_digital(model).eval()
-    reads: dict[str, int] = {}
+def _reads_per_inference(model: nn.Module, example: Tensor, inferences: int) -> dict[str, int]:
+    """Run the digital twin and count the input vectors of every layer for one input."""
+    twin = digital_twin(model).eval()
+    vectors = {name: 0 for name, _ in named_analog_layers(model)}
 
     def counter(name: str, outputs: int) -> Callable[[nn.Module, object, Tensor], None]:
         """Return a hook that counts the input vectors of a layer."""
 
         def count(_module: nn.Module, _inputs: object, output: Tensor) -> None:
             """Count the vectors of one call."""
-            reads[name] = reads.get(name, 0) + output.numel() // (outputs * len(example))
+            vectors[name] += output.numel() // outputs
 
         return count
 
     for name, layer in named_analog_layers(model):
-        digital.get_submodule(name).register_forward_hook(counter(name, layer.weight_matrix().shape[1]))
-    digital(example)
-    return reads
+        twin.get_submodule(name).register_forward_hook(counter(name, layer.weight_matrix().shape[1]))
+    twin(example)
+    unread = [name for name, count in vectors.items() if count == 0]
+    if unread:
+        warnings.warn(
+            f"`model` never calls {', '.join(unread)} on `example`: if it uses the weight by itself, as in "
+            "F.linear(x, layer.weight), the product stays digital.",
+            DigitalLayerWarning,
+            stacklevel=3,
+        )
+    return {name: -(-count // inferences) for name, count in vectors.items()}

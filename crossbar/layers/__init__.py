@@ -6,6 +6,7 @@ from types import MappingProxyType
 from torch import nn
 
 from crossbar.layers.base import AbstractAnalogLayer as AbstractAnalogLayer
+from crossbar.layers.composite import AbstractComposite as AbstractComposite
 from crossbar.layers.conv1d import AnalogConv1d as AnalogConv1d
 from crossbar.layers.conv2d import AnalogConv2d as AnalogConv2d
 from crossbar.layers.conv3d import AnalogConv3d as AnalogConv3d
@@ -13,8 +14,14 @@ from crossbar.layers.conv_transpose1d import AnalogConvTranspose1d as AnalogConv
 from crossbar.layers.conv_transpose2d import AnalogConvTranspose2d as AnalogConvTranspose2d
 from crossbar.layers.conv_transpose3d import AnalogConvTranspose3d as AnalogConvTranspose3d
 from crossbar.layers.linear import AnalogLinear as AnalogLinear
-from crossbar.layers.multihead_attention import AnalogMultiheadAttention as AnalogMultiheadAttention
-from crossbar.layers.recurrent import AnalogRecurrent as AnalogRecurrent
+from crossbar.layers.multihead_attention import DecomposedAttention as DecomposedAttention
+from crossbar.layers.recurrent import DecomposedRecurrent as DecomposedRecurrent
+from crossbar.layers.recurrent_cell import DecomposedRecurrentCell as DecomposedRecurrentCell
+
+AnalogMultiheadAttention = DecomposedAttention
+"""Its name in version 0.1."""
+AnalogRecurrent = DecomposedRecurrent
+"""Its name in version 0.1."""
 
 ANALOG_LAYERS: Mapping[type[nn.Module], type[AbstractAnalogLayer]] = MappingProxyType(
     {
@@ -32,12 +39,11 @@ ANALOG_LAYERS: Mapping[type[nn.Module], type[AbstractAnalogLayer]] = MappingProx
 )
 """Layers with one weight matrix, by the `torch.nn` class that each replaces."""
 
-COMPOSITE_LAYERS: Mapping[type[nn.Module], type[AnalogRecurrent] | type[AnalogMultiheadAttention]] = MappingProxyType(
+COMPOSITE_LAYERS: Mapping[type[nn.Module], type[AbstractComposite]] = MappingProxyType(
     {
-        nn.RNN: AnalogRecurrent,
-        nn.GRU: AnalogRecurrent,
-        nn.LSTM: AnalogRecurrent,
-        nn.MultiheadAttention: AnalogMultiheadAttention,
+        digital: cls
+        for cls in (DecomposedRecurrent, DecomposedRecurrentCell, DecomposedAttention)
+        for digital in cls.digital_classes
     }
 )
-"""Modules that are rebuilt around analog layers, by the `torch.nn` class that each replaces."""
+"""Modules that are rebuilt around one layer per matrix, by the `torch.nn` class that each replaces."""

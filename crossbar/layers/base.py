@@ -10,6 +10,7 @@ from crossbar.array import CrossbarArray, Plan
 from crossbar.array.training import training_weight
 from crossbar.config import CrossbarConfig
 from crossbar.converters import pulse_power, quantize_inputs, straight_through
+from crossbar.layers.origin import restored, stand_in
 
 
 class AbstractAnalogLayer(nn.Module, ABC):
@@ -19,7 +20,8 @@ class AbstractAnalogLayer(nn.Module, ABC):
     submodule `array` holds the programmed chip. In `eval()` mode the chip is read; in `train()` mode the ideal weights are
     quantised and given fresh device noise, with straight-through gradients (noise-aware training).
 
-    A new layer gives the linear map and its weight as a matrix, and for tiled reads the input vectors of that matrix.
+    A new layer takes over what a digital one holds, gives the linear map and its weight as a matrix, and for tiled reads
+    the input vectors of that matrix.
     """
 
     digital_class: ClassVar[type[nn.Module]]
@@ -32,13 +34,36 @@ class AbstractAnalogLayer(nn.Module, ABC):
     array: CrossbarArray
 
     @classmethod
-    @abstractmethod
     def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> Self:
-        """Return an analog layer with the parameters of `module`, shared with it and not yet programmed."""
+        """Return an analog layer with the parameters of `module`, shared with it and not yet programmed.
+
+        Raises
+        ------
+        TypeError
+            If `module` is no layer that this one replaces, or `config` no CrossbarConfig.
+        """
+        layer = cls.__new__(cls)
+        nn.Module.__init__(layer)
+        layer._replace(module, config)
+        return layer
+
+    def to_digital(self) -> nn.Module:
+        """Return the digital layer that this one stands for, with the ideal weights, shared."""
+        return restored(self)
+
+    def _replace(self, module: nn.Module, config: CrossbarConfig) -> None:
+        """Stand in for `module`, on arrays of `config`."""
+        if not isinstance(module, self.digital_class):
+            raise TypeError(f"`module` must be nn.{self.digital_class.__name__}. Got {type(module).__name__}.")
+        if not isinstance(config, CrossbarConfig):
+            raise TypeError(f"`config` must be a CrossbarConfig. Got {config!r}.")
+        self.hold(module)
+        self.array = CrossbarArray(config, groups=getattr(module, "groups", 1))
+        stand_in(self, module)
 
     @abstractmethod
-    def to_digital(self) -> nn.Module:
-        """Return the digital layer with the ideal weights, shared with this one."""
+    def hold(self, module: nn.Module) -> None:
+        """Take over the parameters and the geometry of `module`."""
 
     @abstractmethod
     def weight_matrix(self) -> Tensor:
@@ -98,8 +123,8 @@ class AbstractAnalogLayer(nn.Module, ABC):
         return outputs * scale if offset is None else torch.addcmul(offset, outputs, scale)
 
     def shape_weight(self, matrix: Tensor) -> Tensor:
-        """Give a matrix (outputs, inputs per group) the shape of the weight."""
-        return matrix.reshape(self.weight.shape)
+        """Give a matrix (any number of outputs, inputs per group) the layout of the weight."""
+        return matrix.reshape(-1, *self.weight.shape[1:])
 
     @abstractmethod
     def check_input(self, x: Tensor) -> None:
@@ -151,9 +176,3 @@ class AbstractAnalogLayer(nn.Module, ABC):
     def per_output(self, values: Tensor) -> Tensor:
         """Give values, () or (outputs,), a shape that broadcasts to the layer's output."""
         return values.reshape(-1, *(1,) * (self.vector_dimensions - 1))
-
-
-def set_parameters(module: nn.Module, weight: nn.Parameter, bias: nn.Parameter | None) -> None:
-    """Give a digital layer existing parameters, so that both layers share them."""
-    module.register_parameter("weight", weight)
-    module.register_parameter("bias", bias)

@@ -1,40 +1,43 @@
 """Fully connected layer on crossbars."""
 
-from typing import Self, cast
+from typing import cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from crossbar.array import CrossbarArray
 from crossbar.config import CrossbarConfig
-from crossbar.layers.base import AbstractAnalogLayer, set_parameters
+from crossbar.layers.base import AbstractAnalogLayer
+from crossbar.layers.settings import check_settings
 
 
 class AnalogLinear(AbstractAnalogLayer):
-    """`nn.Linear` on crossbars: word lines are input features, bit lines output features."""
+    """`nn.Linear` on crossbars: word lines are input features, bit lines output features.
+
+    Made and initialised as `nn.Linear` is, with `config` as one more argument, or `from_digital`.
+    """
 
     digital_class = nn.Linear
     vector_dimensions = 1
 
-    def __init__(self, weight: nn.Parameter, bias: nn.Parameter | None, config: CrossbarConfig) -> None:
+    def __init__(
+        self,
+        in_features: int,
+        out_features: int,
+        bias: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        config: CrossbarConfig,
+    ) -> None:
         super().__init__()
-        self.weight = weight
-        self.bias = bias
-        self.out_features, self.in_features = weight.shape
-        self.array = CrossbarArray(config)
+        check_settings(in_features=in_features, bias=bias)
+        self._replace(nn.Linear(in_features, out_features, bias, device, dtype), config)
 
-    @classmethod
-    def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> Self:
-        """Return an analog layer with the parameters of an `nn.Linear`."""
-        if not isinstance(module, nn.Linear):
-            raise TypeError(f"`module` must be nn.Linear. Got {type(module).__name__}.")
-        return cls(cast(nn.Parameter, module.weight), cast(nn.Parameter | None, module.bias), config)
-
-    def to_digital(self) -> nn.Linear:
-        """Return an `nn.Linear` with the ideal weights."""
-        module = nn.Linear(self.in_features, self.out_features, bias=self.bias is not None, device="meta")
-        set_parameters(module, self.weight, self.bias)
-        return module
+    def hold(self, module: nn.Module) -> None:
+        """Take over the parameters of an `nn.Linear`."""
+        self.weight, self.bias = cast(nn.Parameter, module.weight), cast(nn.Parameter | None, module.bias)
+        self.out_features, self.in_features = self.weight.shape
 
     def weight_matrix(self) -> Tensor:
         """Return the ideal weights, (in_features, out_features)."""

@@ -1,69 +1,39 @@
-"""Multi-head attention on crossbars: its four projections in arrays, the products of activations digital."""
+"""Multi-head attention rebuilt around its projections; the products of activations stay digital."""
 
-from typing import Any, cast
+from typing import Any, cast, final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from crossbar.config import CrossbarConfig
-from crossbar.layers.linear import AnalogLinear
+from crossbar.layers.composite import AbstractComposite, linear_of
 
 
-class AnalogMultiheadAttention(nn.Module):
-    """`nn.MultiheadAttention` on crossbars; arguments and results are those of the digital module.
+@final
+class DecomposedAttention(AbstractComposite):
+    """`nn.MultiheadAttention` with a layer for every weight matrix; arguments and results are those of the module.
 
-    Where the digital module keeps the projections of query, key and value in one matrix, so does this one: an array reads
-    all three for every input that it gets, and self-attention reads it once.
+    Where the module keeps the projections of query, key and value in one matrix, so does this one, `projections.0`: an
+    array reads all three for every input that it gets, and self-attention reads it once. Else they are `projections.0`,
+    `.1` and `.2`. The last one is `out_proj`.
     """
 
+    digital_classes = (nn.MultiheadAttention,)
     _qkv_same_embed_dim = False
     """Tells `nn.TransformerEncoderLayer` not to take its fused path, which would read the ideal weights."""
 
-    def __init__(self, module: nn.MultiheadAttention, config: CrossbarConfig) -> None:
-        super().__init__()
+    def hold(self, module: nn.Module) -> None:
+        """Take over settings and parameters of an attention module."""
+        module = cast(nn.MultiheadAttention, module)
         self.embed_dim, self.num_heads, self.dropout = module.embed_dim, module.num_heads, module.dropout
         self.kdim, self.vdim, self.batch_first = module.kdim, module.vdim, module.batch_first
         self.add_zero_attn = module.add_zero_attn
         self.in_proj_bias, self.bias_k, self.bias_v = module.in_proj_bias, module.bias_k, module.bias_v
-        weights = (
-            [module.in_proj_weight]
-            if module.in_proj_weight is not None
-            else [module.q_proj_weight, module.k_proj_weight, module.v_proj_weight]
-        )
-        # The bias of all three projections is one vector, added behind the arrays.
-        self.projections = nn.ModuleList(AnalogLinear(weight, None, config) for weight in weights)
-        self.out_proj = AnalogLinear.from_digital(module.out_proj, config)
-
-    @classmethod
-    def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> "AnalogMultiheadAttention":
-        """Return an analog attention with the parameters of `module`."""
-        if not isinstance(module, nn.MultiheadAttention):
-            raise TypeError(f"`module` must be nn.MultiheadAttention. Got {type(module).__name__}.")
-        return cls(module, config)
-
-    def to_digital(self) -> nn.MultiheadAttention:
-        """Return the digital attention with the ideal weights."""
-        module = nn.MultiheadAttention(
-            self.embed_dim,
-            self.num_heads,
-            dropout=self.dropout,
-            bias=self.in_proj_bias is not None,
-            add_bias_kv=self.bias_k is not None,
-            add_zero_attn=self.add_zero_attn,
-            kdim=self.kdim,
-            vdim=self.vdim,
-            batch_first=self.batch_first,
-            device="meta",
-        )
-        joint = len(self.projections) == 1
+        joint = module.in_proj_weight is not None
         names = ("in_proj_weight",) if joint else ("q_proj_weight", "k_proj_weight", "v_proj_weight")
-        for name, projection in zip(names, self.projections, strict=True):
-            module.register_parameter(name, cast(AnalogLinear, projection).weight)
-        module.in_proj_bias, module.bias_k, module.bias_v = self.in_proj_bias, self.bias_k, self.bias_v
-        module.out_proj.register_parameter("weight", self.out_proj.weight)
-        module.out_proj.register_parameter("bias", self.out_proj.bias)
-        return module
+        # The bias of all three projections is one vector, added behind the arrays.
+        self.projections = nn.ModuleList(linear_of(getattr(module, name)) for name in names)
+        self.out_proj = linear_of(cast(nn.Parameter, module.out_proj.weight), module.out_proj.bias)
 
     def forward(
         self,
@@ -76,7 +46,18 @@ class AnalogMultiheadAttention(nn.Module):
         average_attn_weights: bool = True,
         is_causal: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
-        """Attend, as `nn.MultiheadAttention.forward` does."""
+        """Attend, as `nn.MultiheadAttention.forward` does.
+
+        Raises
+        ------
+        RuntimeError
+            If `is_causal` comes without the mask that it tells about, as in torch.
+        """
+        if is_causal and attn_mask is None:
+            raise RuntimeError(
+                "`is_causal=True` only tells about `attn_mask`, which is missing. Give the causal mask: "
+                "`nn.Transformer.generate_square_subsequent_mask(time)`."
+            )
         batched = query.ndim == 3
         same = query is key and key is value
         tensors = [t if batched else t[:, None] for t in (query, key, value)]

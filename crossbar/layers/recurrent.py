@@ -1,62 +1,38 @@
-"""Recurrent networks on crossbars: nn.RNN, nn.GRU and nn.LSTM with every weight matrix in arrays of its own."""
+"""Recurrent networks rebuilt around their weight matrices: nn.RNN, nn.GRU and nn.LSTM."""
 
-from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, cast, final
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from crossbar.config import CrossbarConfig
-from crossbar.layers.linear import AnalogLinear
-
-State = tuple[Tensor, ...]
-"""Hidden state of one layer and direction, and for an LSTM its cell state, each (batch, size)."""
+from crossbar.layers.composite import AbstractComposite, linear_of
+from crossbar.layers.recurrent_steps import STEPS, State, checked_state
 
 
-class AnalogRecurrent(nn.Module):
-    """An `nn.RNN`, `nn.GRU` or `nn.LSTM` on crossbars, of any depth, in one or both directions.
+@final
+class DecomposedRecurrent(AbstractComposite):
+    """An `nn.RNN`, `nn.GRU` or `nn.LSTM` of any depth, in one or both directions, with a layer for every weight matrix.
 
     The input projections of all time steps are read at once, the state projections step by step; gates, biases and
-    products of gates stay digital. Inputs and outputs are those of the digital module, packed sequences excepted.
+    products of gates stay digital. Inputs and outputs are those of the digital module, packed sequences excepted. The
+    matrices of layer and direction number n (forwards first) are `cells.n.ih`, `cells.n.hh` and, projected, `cells.n.hr`.
     """
 
-    def __init__(self, module: nn.RNNBase, config: CrossbarConfig) -> None:
-        super().__init__()
+    digital_classes = (nn.RNN, nn.GRU, nn.LSTM)
+
+    def hold(self, module: nn.Module) -> None:
+        """Take over settings and parameters of a recurrent network."""
+        module = cast(nn.RNNBase, module)
         self.mode, self.num_layers, self.hidden_size = module.mode, module.num_layers, module.hidden_size
         self.input_size, self.proj_size, self.dropout = module.input_size, module.proj_size, module.dropout
         self.batch_first, self.bidirectional, self.bias = module.batch_first, module.bidirectional, module.bias
         self.cells = nn.ModuleList(
-            _projections(module, layer, suffix, config)
-            for layer in range(self.num_layers)
-            for suffix in self._suffixes()
+            _projections(module, layer, suffix) for layer in range(self.num_layers) for suffix in self._suffixes()
         )
 
-    @classmethod
-    def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> "AnalogRecurrent":
-        """Return an analog recurrent network with the parameters of `module`."""
-        if not isinstance(module, nn.RNNBase):
-            raise TypeError(f"`module` must be nn.RNN, nn.GRU or nn.LSTM. Got {type(module).__name__}.")
-        return cls(module, config)
-
-    def to_digital(self) -> nn.Module:
-        """Return the digital network with the ideal weights."""
-        settings: dict[str, Any] = {
-            name: getattr(self, name) for name in ("num_layers", "bias", "batch_first", "dropout", "bidirectional")
-        }
-        if self.mode.startswith("RNN"):
-            settings["nonlinearity"] = self.mode.removeprefix("RNN_").lower()
-        if self.mode == "LSTM":
-            settings["proj_size"] = self.proj_size
-        module = getattr(nn, self.mode.split("_")[0])(self.input_size, self.hidden_size, device="meta", **settings)
-        names = [f"l{layer}{suffix}" for layer in range(self.num_layers) for suffix in self._suffixes()]
-        for name, cell in zip(names, self.cells, strict=True):
-            for kind, projection in cast(nn.ModuleDict, cell).items():
-                module.register_parameter(f"weight_{kind}_{name}", projection.weight)
-                if projection.bias is not None:
-                    module.register_parameter(f"bias_{kind}_{name}", projection.bias)
-        module._init_flat_weights()
-        return cast(nn.Module, module)
+    def flatten_parameters(self) -> None:
+        """Do nothing: there is no fused kernel to lay weights out for."""
 
     def forward(self, x: Tensor, state: Any = None) -> tuple[Tensor, Any]:
         """Run over a sequence, (time, batch, input_size), (batch, time, input_size) or (time, input_size).
@@ -64,10 +40,14 @@ class AnalogRecurrent(nn.Module):
         Raises
         ------
         TypeError
-            If `x` is a packed sequence.
+            If `x` is a packed sequence, or `state` is not of the kind that the digital module takes.
+        ValueError
+            If `x` or `state` has another shape than the digital module takes.
         """
         if not isinstance(x, Tensor):
             raise TypeError(f"`x` must be a tensor; pad a packed sequence first. Got {type(x).__name__}.")
+        if x.ndim not in (2, 3):
+            raise ValueError(f"`x` must be a sequence with two or three dimensions. Got shape {tuple(x.shape)}.")
         batched = x.ndim == 3
         sequence = x if batched else x[:, None]
         if batched and self.batch_first:
@@ -89,7 +69,7 @@ class AnalogRecurrent(nn.Module):
     def _run(self, number: int, sequence: Tensor, state: State) -> tuple[Tensor, State]:
         """Run one layer in one direction over (time, batch, features)."""
         cell = cast(nn.ModuleDict, self.cells[number])
-        step = _STEPS[self.mode]
+        step = STEPS[self.mode]
         outputs = []
         for projected in cell["ih"](sequence):
             state = step(projected, cell["hh"](state[0]), state)
@@ -99,11 +79,13 @@ class AnalogRecurrent(nn.Module):
         return torch.stack(outputs), state
 
     def _initial_states(self, sequence: Tensor, state: Any, batched: bool) -> list[State]:
+        """Return the state of every layer and direction before the sequence (time, batch, features)."""
         sizes = [self.proj_size or self.hidden_size] + [self.hidden_size] * (self.mode == "LSTM")
         if state is None:
             zeros = [sequence.new_zeros(sequence.shape[1], size) for size in sizes]
             return [tuple(zeros)] * len(self.cells)
-        parts = state if isinstance(state, tuple) else (state,)
+        batch = [sequence.shape[1]] if batched else []
+        parts = checked_state(state, [(len(self.cells), *batch, size) for size in sizes])
         parts = tuple(part if batched else part[:, None] for part in parts)
         return [tuple(part[number] for part in parts) for number in range(len(self.cells))]
 
@@ -120,42 +102,15 @@ class AnalogRecurrent(nn.Module):
         return ("", "_reverse") if self.bidirectional else ("",)
 
 
-def _projections(module: nn.RNNBase, layer: int, suffix: str, config: CrossbarConfig) -> nn.ModuleDict:
-    """Return the analog matrices of one layer and direction, with the parameters of `module`."""
+def _projections(module: nn.RNNBase, layer: int, suffix: str) -> nn.ModuleDict:
+    """Return the matrices of one layer and direction, with the parameters of `module`."""
     kinds = ("ih", "hh", "hr") if module.proj_size else ("ih", "hh")
     return nn.ModuleDict(
         {
-            kind: AnalogLinear(
+            kind: linear_of(
                 getattr(module, f"weight_{kind}_l{layer}{suffix}"),
                 getattr(module, f"bias_{kind}_l{layer}{suffix}", None) if module.bias else None,
-                config,
             )
             for kind in kinds
         }
     )
-
-
-def _rnn_step(activation: Callable[[Tensor], Tensor]) -> Callable[[Tensor, Tensor, State], State]:
-    return lambda projected, recurrent, state: (activation(projected + recurrent),)
-
-
-def _gru_step(projected: Tensor, recurrent: Tensor, state: State) -> State:
-    reset_in, update_in, new_in = projected.chunk(3, -1)
-    reset_state, update_state, new_state = recurrent.chunk(3, -1)
-    update = torch.sigmoid(update_in + update_state)
-    candidate = torch.tanh(new_in + torch.sigmoid(reset_in + reset_state) * new_state)
-    return (torch.lerp(candidate, state[0], update),)
-
-
-def _lstm_step(projected: Tensor, recurrent: Tensor, state: State) -> State:
-    entering, forgetting, candidate, leaving = (projected + recurrent).chunk(4, -1)
-    cell = torch.sigmoid(forgetting) * state[1] + torch.sigmoid(entering) * torch.tanh(candidate)
-    return torch.sigmoid(leaving) * torch.tanh(cell), cell
-
-
-_STEPS: dict[str, Callable[[Tensor, Tensor, State], State]] = {
-    "RNN_TANH": _rnn_step(torch.tanh),
-    "RNN_RELU": _rnn_step(torch.relu),
-    "GRU": _gru_step,
-    "LSTM": _lstm_step,
-}

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
+Sizes = int | tuple[int, ...]
+"""One number for every spatial dimension, or one for all."""
+
 
 def check_image(x: Tensor, channels: int, spatial: int) -> None:
     """Raise unless `x` is (batch, channels, *spatial) or (channels, *spatial).

@@ -2,16 +2,17 @@
 
 from abc import abstractmethod
 from collections.abc import Callable
-from typing import Any, Self, cast
+from typing import Any, cast
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from crossbar.array import CrossbarArray
 from crossbar.config import CrossbarConfig
-from crossbar.layers.base import AbstractAnalogLayer, set_parameters
+from crossbar.layers.base import AbstractAnalogLayer
 from crossbar.layers.patches import patches
-from crossbar.layers.spatial import channel_view, check_image, to_image
+from crossbar.layers.settings import check_settings
+from crossbar.layers.spatial import Sizes, channel_view, check_image, to_image
 
 
 class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
@@ -21,44 +22,56 @@ class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
     output channels; zeros drive no word line. A member names its `torch.nn` class and its functional forms.
     """
 
-    def __init__(self, module: nn.modules.conv._ConvTransposeNd, config: CrossbarConfig) -> None:
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Sizes,
+        stride: Sizes = 1,
+        padding: Sizes = 0,
+        output_padding: Sizes = 0,
+        groups: int = 1,
+        bias: bool = True,
+        dilation: Sizes = 1,
+        padding_mode: str = "zeros",
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        config: CrossbarConfig,
+    ) -> None:
         super().__init__()
+        check_settings(in_channels=in_channels, bias=bias)
+        settings: dict[str, Any] = {"padding_mode": padding_mode, "device": device, "dtype": dtype}
+        self._replace(
+            self.digital_class(
+                in_channels,
+                out_channels,
+                kernel_size,
+                stride,
+                padding,
+                output_padding,
+                groups,
+                bias,
+                dilation,
+                **settings,
+            ),
+            config,
+        )
+
+    def hold(self, module: nn.Module) -> None:
+        """Take over the parameters and the geometry of a transposed convolution."""
+        module = cast(nn.modules.conv._ConvTransposeNd, module)
         self.weight = cast(nn.Parameter, module.weight)
         self.bias = cast(nn.Parameter | None, module.bias)
         self.stride, self.dilation, self.groups = module.stride, module.dilation, module.groups
         self.padding, self.output_padding = cast(tuple[int, ...], module.padding), module.output_padding
         self.kernel_size = module.kernel_size
         self.in_channels, self.out_channels = module.in_channels, module.out_channels
-        self.array = CrossbarArray(config, groups=module.groups)
 
     @staticmethod
     @abstractmethod
     def convolve_transposed() -> Callable[..., Tensor]:
         """Return the function of `torch.nn.functional`."""
-
-    @classmethod
-    def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> Self:
-        """Return an analog layer with the parameters and geometry of a transposed convolution."""
-        if not isinstance(module, cls.digital_class):
-            raise TypeError(f"`module` must be nn.{cls.digital_class.__name__}. Got {type(module).__name__}.")
-        return cls(cast(nn.modules.conv._ConvTransposeNd, module), config)
-
-    def to_digital(self) -> nn.Module:
-        """Return a digital transposed convolution with the ideal weights."""
-        names = (
-            "in_channels",
-            "out_channels",
-            "kernel_size",
-            "stride",
-            "padding",
-            "output_padding",
-            "groups",
-            "dilation",
-        )
-        settings: dict[str, Any] = {name: getattr(self, name) for name in names}
-        module = self.digital_class(**settings, bias=self.bias is not None, device="meta")
-        set_parameters(module, self.weight, self.bias)
-        return module
 
     def weight_matrix(self) -> Tensor:
         """Return the ideal weights, (channels of a group x reversed kernel, out_channels)."""

@@ -83,8 +83,8 @@ def test_tied_weights_and_shared_layers_stay_tied():
 
 
 def test_layers_left_digital_are_named_once():
-    model = nn.Sequential(nn.Embedding(5, 4), nn.Linear(4, 2), nn.Embedding(2, 2))
-    with pytest.warns(xb.DigitalLayerWarning, match="Embedding") as caught:
+    model = nn.Sequential(nn.Bilinear(5, 4, 4), nn.Linear(4, 2), nn.Bilinear(2, 2, 2))
+    with pytest.warns(xb.DigitalLayerWarning, match="Bilinear") as caught:
         xb.convert_to_analog(model, CONFIG)
     assert len(caught) == 1
     with warnings.catch_warnings():
