@@ -1,36 +1,30 @@
 """Learning of a chosen group of parameters with the crossbars in the loop."""
 
-import math
 import re
-import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
-import torch.nn.functional as F
 import xarray as xr
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.lr_scheduler import LRScheduler, StepLR
 
 from calibration.batchnorm import adapt_batchnorm, average_statistics, batchnorm_modules
-from calibration.support.batches import (
-    model_device,
-    model_input,
-    model_target,
-    require_batches,
-    training_modes_kept,
-    with_progress,
+from calibration.support.distributed import unwrapped
+from calibration.training import (
+    Loss,
+    MakeOptimizer,
+    MakeSchedule,
+    TrainingRun,
+    class_loss,
+    fit,
+    fixed_tensors,
+    moving_tensors,
 )
-from calibration.support.distributed import averaged, unwrapped
-from calibration.training.early_stop import EarlyStop
-from calibration.training.gradients import only_gradients_of
-from calibration.training.history import history_dataset
 from crossbar.conversion import named_analog_layers
-from devices.validation import check_choice, check_integer
+from devices.validation import check_choice
 
-Loss = Callable[[Any, Any], Tensor]
-MakeOptimizer = Callable[[list[nn.Parameter]], torch.optim.Optimizer]
-MakeSchedule = Callable[[torch.optim.Optimizer], LRScheduler]
 Statistics = Literal["frozen", "moving", "exact"]
 
 
@@ -52,10 +46,12 @@ def finetune(
     epochs: int = 5,
     optimizer: MakeOptimizer = paper_optimizer,
     schedule: MakeSchedule = paper_schedule,
-    loss: Loss = F.cross_entropy,
+    loss: Loss = class_loss,
     statistics: Statistics = "frozen",
     validation: Iterable[Any] | None = None,
     patience: int | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_steps: int | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Train some parameters of a model that runs on its programmed chip; nothing else moves.
@@ -68,58 +64,78 @@ def finetune(
     model
         A programmed analog model.
     batches
-        Labelled batches, tuples (input, target) or mappings; iterated once per epoch.
+        Labelled batches, tuples (input, target) or mappings, which may hold keyword arguments of the model; iterated
+        once per epoch.
     parameters
         Names, or `"re:"` and a regular expression that matches whole names; not the weights of analog layers, which
         are on the chip.
     epochs
         Passes over `batches`.
     optimizer, schedule, loss
-        Make the optimiser of the chosen parameters, and its schedule by epochs; loss of (output, target).
+        Make the optimiser of the chosen parameters, and its schedule by epochs; loss of (output, target). Default:
+        cross-entropy of the output or its `logits`.
     statistics
         Of batch norms: stay and are used (frozen), move as in training (moving), or move and become exact in the end.
     validation, patience
         Stop after `patience` epochs without a lower loss (default: never), over these labelled batches (default: the
         training loss), and go back to the best one.
+    checkpoint, checkpoint_steps
+        File to continue from where it exists, and to keep the run in; and batches between two writes (None: an epoch).
+        A run that was killed ends as if it had not been.
     progress
         Show progress bars (needs tqdm).
 
     Returns
     -------
     xr.Dataset
-        `loss`, `learning_rate`, `seconds` and perhaps `validation_loss`, over `epoch`.
+        `loss`, `accuracy` (NaN where targets are not classes), `learning_rate`, `seconds` and perhaps
+        `validation_loss`, over `epoch`.
 
     Raises
     ------
     ValueError
-        If a name matches nothing or an analog weight, or `batches` is empty.
+        If a name matches nothing or an analog weight, `batches` is empty, or the checkpoint is of another run.
     FloatingPointError
-        If the loss is not finite; the model is left as it was.
+        If the loss or an input is not finite; the model is left as it was.
     """
-    _check(epochs, statistics)
+    check_choice("statistics", statistics, ("frozen", "moving", "exact"))
     model = unwrapped(model)
     chosen = chosen_parameters(model, parameters)
-    stop = EarlyStop(model, chosen, patience=patience)
-    rows: list[dict[str, float]] = []
-    with training_modes_kept(model), only_gradients_of(model, chosen), stop.restoring_on_error():
-        plan = schedule(steps := optimizer(list(chosen)))
-        for epoch in range(epochs):
-            title = f"fine-tuning, epoch {epoch + 1}/{epochs}"
-            seen = with_progress(batches, progress=progress, description=title)
-            rows.append(row := _epoch(model, seen, chosen, steps, loss, statistics, validation))
-            if stop.after(row.get("validation_loss", row["loss"])):
-                break
-            plan.step()
-        stop.finish()
-    if statistics == "exact":
-        adapt_batchnorm(model, batches, progress=progress)
-    return history_dataset(rows)
+    norms = [] if statistics == "frozen" else batchnorm_modules(model)
+    moving = moving_tensors(model, chosen, norms)
+    steps = optimizer(list(chosen))
 
+    def set_modes(model: nn.Module) -> None:
+        """Read the chip as in inference, but let the statistics move."""
+        model.eval()
+        for norm in norms:
+            norm.train()
 
-def _check(epochs: int, statistics: str) -> None:
-    """Refuse settings that cannot be."""
-    check_integer("epochs", epochs, at_least=1)
-    check_choice("statistics", statistics, ("frozen", "moving", "exact"))
+    def at_end() -> None:
+        """Measure the statistics of what was learned."""
+        if statistics == "exact":
+            adapt_batchnorm(model, batches, progress=progress)
+
+    run = TrainingRun(
+        model=model,
+        moving=moving,
+        optimizer=steps,
+        schedule=schedule(steps),
+        epochs=epochs,
+        loss=loss,
+        validation=validation,
+        patience=patience,
+        checkpoint=checkpoint,
+        checkpoint_steps=checkpoint_steps,
+        settings={"statistics": statistics},
+        fixed={} if checkpoint is None else fixed_tensors(model, moving),
+        progress=progress,
+        description="fine-tuning",
+        set_modes=set_modes,
+        after_epoch=lambda: average_statistics(norms),
+        at_end=at_end,
+    )
+    return fit(run, batches)
 
 
 def chosen_parameters(model: nn.Module, names: Collection[str]) -> list[nn.Parameter]:
@@ -153,64 +169,3 @@ def chosen_parameters(model: nn.Module, names: Collection[str]) -> list[nn.Param
 
 def _matches(name: str, key: str) -> bool:
     return bool(re.fullmatch(name[3:], key)) if name.startswith("re:") else name == key
-
-
-def _epoch(
-    model: nn.Module,
-    batches: Iterable[Any],
-    moving: list[nn.Parameter],
-    steps: torch.optim.Optimizer,
-    loss: Loss,
-    statistics: Statistics,
-    validation: Iterable[Any] | None,
-) -> dict[str, float]:
-    """Train for one epoch, everything in eval mode but batch norms whose statistics move, and return its figures."""
-    start = time.perf_counter()
-    model.eval()
-    norms = [] if statistics == "frozen" else batchnorm_modules(model)
-    for norm in norms:
-        norm.train()
-    row = {"learning_rate": float(steps.param_groups[0]["lr"]), "loss": _train(model, batches, moving, steps, loss)}
-    average_statistics(norms)
-    if validation is not None:
-        row["validation_loss"] = _validate(model, validation, loss)
-    return row | {"seconds": time.perf_counter() - start}
-
-
-def _train(
-    model: nn.Module, batches: Iterable[Any], moving: list[nn.Parameter], steps: torch.optim.Optimizer, loss: Loss
-) -> float:
-    """Train for one epoch and return the mean loss."""
-    device, losses = model_device(model), []
-    for batch in batches:
-        steps.zero_grad()
-        with torch.enable_grad():
-            value = loss(model(model_input(batch).to(device)), model_target(batch).to(device))
-        value.backward()  # type: ignore[no-untyped-call]
-        for parameter in moving:
-            if parameter.grad is not None:
-                parameter.grad = averaged(parameter.grad)
-        steps.step()
-        losses.append(value.detach())
-    require_batches(len(losses))
-    return _finite(averaged(torch.stack(losses).mean()))
-
-
-@torch.no_grad()
-def _validate(model: nn.Module, batches: Iterable[Any], loss: Loss) -> float:
-    """Return the mean loss in eval mode."""
-    model.eval()
-    device = model_device(model)
-    losses = [loss(model(model_input(b).to(device)), model_target(b).to(device)) for b in batches]
-    require_batches(len(losses))
-    return _finite(averaged(torch.stack(losses).mean()))
-
-
-def _finite(loss: Tensor) -> float:
-    value = float(loss)
-    if not math.isfinite(value):
-        raise FloatingPointError(
-            f"The loss is {value}. The parameters were put back; use a smaller learning rate, or adapt the batch-norm "
-            "statistics first (`adapt_batchnorm`)."
-        )
-    return value

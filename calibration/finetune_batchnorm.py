@@ -1,23 +1,16 @@
 """Batch-norm fine-tuning (arXiv 2305.18416, section 4)."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
-import torch.nn.functional as F
 import xarray as xr
 from torch import nn
 
 from calibration.batchnorm import batchnorm_modules
-from calibration.finetune import (
-    Loss,
-    MakeOptimizer,
-    MakeSchedule,
-    Statistics,
-    finetune,
-    paper_optimizer,
-    paper_schedule,
-)
+from calibration.finetune import Statistics, finetune, paper_optimizer, paper_schedule
 from calibration.support.distributed import unwrapped
+from calibration.training import Loss, MakeOptimizer, MakeSchedule, class_loss
 
 
 def finetune_batchnorm(
@@ -27,10 +20,12 @@ def finetune_batchnorm(
     epochs: int = 5,
     optimizer: MakeOptimizer = paper_optimizer,
     schedule: MakeSchedule = paper_schedule,
-    loss: Loss = F.cross_entropy,
+    loss: Loss = class_loss,
     statistics: Statistics = "moving",
     validation: Iterable[Any] | None = None,
     patience: int | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_steps: int | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Learn gamma and beta of every batch norm with the crossbars in the loop; the running statistics move too.
@@ -44,7 +39,7 @@ def finetune_batchnorm(
         A programmed analog model with batch norms.
     batches
         Labelled batches; one that can be iterated once per epoch.
-    epochs, optimizer, schedule, loss, statistics, validation, patience, progress
+    epochs, optimizer, schedule, loss, statistics, validation, patience, checkpoint, checkpoint_steps, progress
         As in `finetune`.
 
     Returns
@@ -81,5 +76,7 @@ def finetune_batchnorm(
         statistics=statistics,
         validation=validation,
         patience=patience,
+        checkpoint=checkpoint,
+        checkpoint_steps=checkpoint_steps,
         progress=progress,
     )

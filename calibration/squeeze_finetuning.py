@@ -1,13 +1,17 @@
 """Straight-through training of squeezed weights, to win back what larger squeezes cost."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import torch
-import torch.nn.functional as F
+import xarray as xr
 from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
-from calibration.support.batches import model_device, model_input, training_modes_kept, with_progress
+from calibration.batchnorm import average_statistics
+from calibration.support.distributed import unwrapped
+from calibration.training import Loss, TrainingRun, class_loss, cosine_schedule, fit, moving_tensors
 from crossbar.conversion import analog_layers
 from crossbar.lifecycle import program_analog_weights
 from devices.validation import check_integer, check_positive
@@ -19,26 +23,37 @@ def finetune_squeezed(
     *,
     epochs: int = 2,
     learning_rate: float = 1e-3,
+    loss: Loss = class_loss,
+    validation: Iterable[Any] | None = None,
+    patience: int | None = None,
+    checkpoint: str | Path | None = None,
+    checkpoint_steps: int | None = None,
     generator: torch.Generator | None = None,
     progress: bool = False,
-) -> list[float]:
+) -> xr.Dataset:
     """Train the ideal weights through their quantised and squeezed values, then program a fresh chip with them.
 
-    Cross-entropy, stochastic gradient descent with momentum 0.9 and a cosine schedule over all epochs; everything that
-    has a gradient learns, and batch-norm statistics move. In train mode the analog layers see what their arrays would
-    store, row shifts and rounding included, with fresh device noise where the device has any. This is ours: what the
-    paper trains is not in its abstract.
+    Stochastic gradient descent with momentum 0.9 and a cosine schedule over all epochs; everything that has a gradient
+    learns, and batch-norm statistics move. In train mode the analog layers see what their arrays would store, row
+    shifts and rounding included, with fresh device noise where the device has any. This is ours: what the paper trains
+    is not in its abstract.
 
     Parameters
     ----------
     model
         A converted model.
     batches
-        Labelled batches (input, label), iterated once per epoch.
+        Labelled batches, tuples (input, target) or mappings, iterated once per epoch.
     epochs
         Passes over `batches`.
     learning_rate
         At the beginning.
+    loss
+        Of (output, target). Default: cross-entropy of the output or its `logits`.
+    validation, patience
+        As in `finetune`; validation reads the squeezed weights as training does, all else in eval mode.
+    checkpoint, checkpoint_steps
+        As in `finetune`.
     generator
         Source of the new chip's programming errors.
     progress
@@ -46,33 +61,50 @@ def finetune_squeezed(
 
     Returns
     -------
-    list of float
-        Mean loss of each epoch.
+    xr.Dataset
+        The history, as that of `finetune`.
 
     Raises
     ------
     ValueError
-        If the model has no analog layer or `batches` is empty.
+        If the model has no analog layer, nothing in it learns, or `batches` is empty.
+    FloatingPointError
+        If the loss or an input is not finite; the model is left as it was, its chip too.
     """
     check_integer("epochs", epochs, at_least=1)
     check_positive("learning_rate", learning_rate)
-    analog_layers(model)
-    device, losses = model_device(model), []
-    optimizer = torch.optim.SGD(model.parameters(), lr=learning_rate, momentum=0.9)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, epochs)
-    with training_modes_kept(model):
-        model.train()
-        for _ in range(epochs):
-            values = []
-            for batch in with_progress(batches, progress=progress, description="squeezed fine-tuning"):
-                optimizer.zero_grad()
-                loss = F.cross_entropy(model(model_input(batch).to(device)), batch[1].to(device))
-                loss.backward()  # type: ignore[no-untyped-call]
-                optimizer.step()
-                values.append(float(loss.detach()))
-            if not values:
-                raise ValueError("`batches` must hold a batch in every epoch. Got none; a generator serves only once.")
-            losses.append(sum(values) / len(values))
-            schedule.step()
+    model = unwrapped(model)
+    layers = analog_layers(model)
+    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not learning:
+        raise ValueError("`model` has no parameter that learns. Set `requires_grad` of those that shall.")
+
+    def set_validation_modes(model: nn.Module) -> None:
+        """Read the weights that are trained, not the chip that is still programmed with the old ones."""
+        model.eval()
+        for layer in layers:
+            layer.train()
+
+    steps = torch.optim.SGD(learning, lr=learning_rate, momentum=0.9)
+    run = TrainingRun(
+        model=model,
+        moving=moving_tensors(model, learning, norms),
+        optimizer=steps,
+        schedule=cosine_schedule(steps, epochs),
+        epochs=epochs,
+        loss=loss,
+        validation=validation,
+        patience=patience,
+        checkpoint=checkpoint,
+        checkpoint_steps=checkpoint_steps,
+        settings={"learning_rate": learning_rate},
+        progress=progress,
+        description="squeezed fine-tuning",
+        set_modes=nn.Module.train,
+        set_validation_modes=set_validation_modes,
+        after_epoch=lambda: average_statistics(norms),
+    )
+    history = fit(run, batches)
     program_analog_weights(model, generator=generator)
-    return losses
+    return history

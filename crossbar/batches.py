@@ -74,6 +74,13 @@ def model_logits(output: Any) -> Any:
     return output[0] if isinstance(output, Sequence) and len(output) else output
 
 
+def batch_size(batch: Any) -> int:
+    """Return the number of samples of a batch: the length of its first tensor."""
+    x = model_input(batch)
+    tensors = [x] if isinstance(x, Tensor) else [value for value in x.values() if isinstance(value, Tensor)]
+    return len(tensors[0])
+
+
 def require_finite_input(batch: Any) -> None:
     """Refuse a batch whose input holds NaN or infinity; masks may hold infinity.
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from crossbar.batches import call_model, model_device, model_logits, model_target, require_finite_input
 
@@ -45,11 +45,28 @@ def class_score(model: nn.Module, batches: Iterable[Any]) -> ClassScore:
     for batch in batches:
         require_finite_input(batch)
         scores, target = model_logits(call_model(model, batch, device)), model_target(batch).to(device)
-        counted = target >= 0
-        correct += int(((scores.argmax(1) == target) & counted).sum())
+        right_ones, counted = right_answers(scores, target), target >= 0
+        if right_ones is None:
+            raise ValueError(
+                f"The model must give scores (batch, classes, ...) for classes (batch, ...). Got {tuple(scores.shape)} "
+                f"for targets {tuple(target.shape)} of {target.dtype}. Give a metric of your own."
+            )
+        correct += int(right_ones.sum())
         chance = scores.double().softmax(1).gather(1, target.clamp(min=0)[:, None])[:, 0]
         right += float((chance * counted).sum())
         count += int(counted.sum())
     if not count:
         raise ValueError("`batches` must hold at least one labelled batch. Got none.")
     return ClassScore(correct / count, right / count)
+
+
+def right_answers(scores: Any, target: Any) -> Tensor | None:
+    """Return where the highest score is that of the class, (batch, ...); None where these are no scores and classes.
+
+    Negative targets are not counted.
+    """
+    if not (isinstance(scores, Tensor) and isinstance(target, Tensor)):
+        return None
+    if target.is_floating_point() or scores.ndim != target.ndim + 1 or scores[:, 0].shape != target.shape:
+        return None
+    return (scores.detach().argmax(1) == target) & (target >= 0)

@@ -1,15 +1,16 @@
 """What training adds to the loss of a task, of its thresholds."""
 
+from collections.abc import Callable
 from typing import Literal
 
 import torch
 from torch import Tensor
 
-from calibration.mime.fitting import Penalty
 from calibration.mime.threshold import Threshold
 from devices.validation import check_choice, check_nonnegative
 
 Reward = Literal["high", "low"]
+Penalty = Callable[[list[Threshold]], Tensor]
 
 
 def exponential_penalty(beta: float, reward: Reward) -> Penalty:

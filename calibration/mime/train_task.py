@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-import torch.nn.functional as F
 import xarray as xr
 from torch import Tensor, nn
 
-from calibration.batchnorm import adapt_batchnorm, batchnorm_modules
-from calibration.mime.fitting import Loss, Run, fit
+from calibration.batchnorm import adapt_batchnorm, average_statistics, batchnorm_modules
 from calibration.mime.penalty import Reward, exponential_penalty
 from calibration.mime.task import (
     BatchNormTask,
@@ -23,7 +21,9 @@ from calibration.mime.task import (
     read_task,
     task_values,
 )
-from calibration.support.batches import training_modes_kept
+from calibration.mime.threshold_training import threshold_training
+from calibration.support.distributed import unwrapped
+from calibration.training import Loss, TrainingRun, class_loss, cosine_schedule, fit
 from devices.validation import check_choice, check_integer, check_positive
 
 
@@ -48,7 +48,9 @@ def train_task(
     head_learning_rate: float = 0.01,
     thresholds: bool = True,
     batchnorm: BatchNormTask = "statistics",
-    loss: Loss = F.cross_entropy,
+    loss: Loss = class_loss,
+    validation: Iterable[Any] | None = None,
+    patience: int | None = None,
     checkpoint: str | Path | None = None,
     checkpoint_steps: int | None = None,
     progress: bool = False,
@@ -76,10 +78,10 @@ def train_task(
     batchnorm
         Batch norms keep the `"parent"`'s state; get the task's own `"statistics"`, measured exactly at the end; or get
         own statistics and learn scale and offset (`"affine"`).
-    checkpoint, checkpoint_steps
-        File to continue from where it exists, and to keep the run in; and batches between two writes (None: an epoch).
-    loss, progress
-        Function of (output, target), and whether to show a progress bar (needs tqdm).
+    loss
+        Of (output, target). Default: cross-entropy of the output or its `logits`.
+    validation, patience, checkpoint, checkpoint_steps, progress
+        As in `finetune`.
 
     Raises
     ------
@@ -88,7 +90,7 @@ def train_task(
     ValueError
         If `batches` is empty, or the checkpoint is damaged or of another run.
     FloatingPointError
-        If the loss is not finite.
+        If the loss or an input is not finite.
     """
     settings = _Settings(
         epochs=epochs,
@@ -99,13 +101,49 @@ def train_task(
         thresholds=thresholds,
         batchnorm=batchnorm,
     )
+    model = unwrapped(model)
     task = _new_task(model, head, batchnorm)
-    with training_modes_kept(model), installed(model, task_values(task)):
-        run = _prepare(model, task, settings, loss, checkpoint, checkpoint_steps)
-        history = fit(run, batches, progress=progress, description="task")
-        if batchnorm != "parent":
-            adapt_batchnorm(model, batches, progress=progress)
-    return TrainedTask(task, history.assign_attrs(settings=run.settings))
+    rate = learning_rate if thresholds else None
+    optimizer = _optimizer(task, rate, head_learning_rate)
+    hooks = threshold_training(model, exponential_penalty(beta, reward))
+    described = {"parent": task.parent, "head": str(task.head), **asdict(settings)}
+    with installed(model, task_values(task)):
+        norms = [] if batchnorm == "parent" else batchnorm_modules(model)
+
+        def set_modes(model: nn.Module) -> None:
+            """Read the chip as in inference, but let the task's statistics move."""
+            model.eval()
+            for norm in norms:
+                norm.train()
+
+        def at_end() -> None:
+            """Measure the statistics of what was learned."""
+            if norms:
+                adapt_batchnorm(model, batches, progress=progress)
+
+        run = TrainingRun(
+            model=model,
+            moving=_learned(task, thresholds=thresholds),
+            optimizer=optimizer,
+            schedule=cosine_schedule(optimizer, epochs),
+            epochs=epochs,
+            loss=loss,
+            validation=validation,
+            patience=patience,
+            checkpoint=checkpoint,
+            checkpoint_steps=checkpoint_steps,
+            settings=described,
+            progress=progress,
+            description="task",
+            set_modes=set_modes,
+            penalty=hooks.penalty,
+            after_step=hooks.project,
+            after_epoch=lambda: average_statistics(norms),
+            at_end=at_end,
+            figures=hooks.figures,
+        )
+        history = fit(run, batches)
+    return TrainedTask(task, history.assign_attrs(settings=json.dumps(described, sort_keys=True)))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,33 +164,6 @@ class _Settings:
         check_positive("learning_rate", self.learning_rate)
         check_positive("head_learning_rate", self.head_learning_rate)
         check_choice("batchnorm", self.batchnorm, ("parent", "statistics", "affine"))
-
-
-def _prepare(
-    model: nn.Module,
-    task: Task,
-    settings: _Settings,
-    loss: Loss,
-    checkpoint: str | Path | None,
-    checkpoint_steps: int | None,
-) -> Run:
-    """Set the training flags of a model that holds a new task, and return the run that trains it."""
-    model.eval()
-    for norm in batchnorm_modules(model) if settings.batchnorm != "parent" else []:
-        norm.train()
-    rate = settings.learning_rate if settings.thresholds else None
-    described = {"parent": task.parent, "head": str(task.head), **asdict(settings)}
-    return Run(
-        model=model,
-        learned=_learned(task, thresholds=settings.thresholds),
-        optimizer=_optimizer(task, rate, settings.head_learning_rate),
-        loss=loss,
-        penalty=exponential_penalty(settings.beta, settings.reward),
-        epochs=settings.epochs,
-        checkpoint=None if checkpoint is None else Path(checkpoint),
-        checkpoint_steps=checkpoint_steps,
-        settings=json.dumps(described, sort_keys=True),
-    )
 
 
 def _new_task(model: nn.Module, head: int | nn.Module, batchnorm: BatchNormTask) -> Task:

@@ -1,10 +1,13 @@
 """What calibrations do alike in every process of a torch.distributed group; without one, nothing."""
 
-from typing import cast
+from collections.abc import Iterable
+from typing import TypeVar, cast
 
 import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+
+_Value = TypeVar("_Value")
 
 
 def unwrapped(model: nn.Module) -> nn.Module:
@@ -14,6 +17,11 @@ def unwrapped(model: nn.Module) -> nn.Module:
     follow.
     """
     return cast(nn.Module, model.module) if isinstance(model, DistributedDataParallel) else model
+
+
+def rank() -> int:
+    """Return the number of this process among them."""
+    return distributed.get_rank() if _active() else 0
 
 
 def processes() -> int:
@@ -37,11 +45,22 @@ def averaged(tensor: Tensor) -> Tensor:
 
 def gathered(tensor: Tensor) -> Tensor:
     """Return the tensors of all processes, which may differ in length, joined along the first dimension."""
+    return torch.cat(gathered_objects(tensor.cpu())).to(tensor.device) if _active() else tensor
+
+
+def gathered_objects(value: _Value) -> list[_Value]:
+    """Return the values of all processes, by rank."""
     if not _active():
-        return tensor
-    parts: list[Tensor | None] = [None] * processes()
-    distributed.all_gather_object(parts, tensor.cpu())
-    return torch.cat([part for part in parts if part is not None]).to(tensor.device)
+        return [value]
+    values: list[_Value | None] = [None] * processes()
+    distributed.all_gather_object(values, value)
+    return cast(list[_Value], values)
+
+
+def share(tensors: Iterable[Tensor]) -> None:
+    """Give every process the tensors of the first one, in place."""
+    for tensor in tensors if _active() else ():
+        distributed.broadcast(tensor.detach(), src=0)
 
 
 def _active() -> bool:

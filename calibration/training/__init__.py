@@ -1,1 +1,11 @@
-"""The training loop, and what it needs: early stopping, checkpoints, history."""
+"""The training loop under every verb that learns: what moves, early stopping, checkpoints, history."""
+
+from calibration.training.cosine import cosine_schedule as cosine_schedule
+from calibration.training.fit import fit as fit
+from calibration.training.resume import fixed_tensors as fixed_tensors
+from calibration.training.run import Loss as Loss
+from calibration.training.run import MakeOptimizer as MakeOptimizer
+from calibration.training.run import MakeSchedule as MakeSchedule
+from calibration.training.run import TrainingRun as TrainingRun
+from calibration.training.run import class_loss as class_loss
+from calibration.training.run import moving_tensors as moving_tensors

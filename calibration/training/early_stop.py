@@ -1,54 +1,62 @@
 """Early stopping that goes back to the best state."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import final
+from typing import Any, final
 
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
-
-from devices.validation import check_integer
+import torch
+from torch import Tensor
 
 
 @final
 class EarlyStop:
-    """Remembers parameters and batch-norm statistics of the lowest loss.
+    """Remembers some tensors as they were at the start, and at the lowest loss.
 
     Parameters
     ----------
-    model
-        Its batch-norm statistics move.
-    parameters
-        These move.
+    moving
+        The tensors; they move in place.
     patience
         Epochs without a lower loss to wait for; None never stops.
     """
 
-    def __init__(self, model: nn.Module, parameters: list[nn.Parameter], *, patience: int | None) -> None:
-        if patience is not None:
-            check_integer("patience", patience, at_least=1, hint="Use None to never stop.")
-        norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-        self._moving = [*(p.data for p in parameters), *(buffer for norm in norms for buffer in norm.buffers())]
+    def __init__(self, moving: Iterable[Tensor], *, patience: int | None) -> None:
+        self._moving = [tensor.detach() for tensor in moving]
         self._patience = patience
         self._start = self._best = self._state()
         self._lowest = math.inf
         self._waited = 0
 
-    def after(self, loss: float) -> bool:
-        """Count an epoch with this loss and return whether to stop."""
+    def after(self, loss: float) -> None:
+        """Count an epoch with this loss."""
         if self._patience is None:
-            return False
+            return
         if loss < self._lowest:
             self._lowest, self._best, self._waited = loss, self._state(), 0
-            return False
-        self._waited += 1
-        return self._waited >= self._patience
+        else:
+            self._waited += 1
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether to stop."""
+        return self._patience is not None and self._waited >= self._patience
 
     def finish(self) -> None:
         """Go back to the best epoch, where stopping was asked for."""
         if self._patience is not None:
             self._restore(self._best)
+
+    def state(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        best = None if self._patience is None else self._best
+        return {"best": best, "lowest": self._lowest, "waited": self._waited}
+
+    def load_state(self, state: Mapping[str, Any]) -> None:
+        """Take over what `state` gave."""
+        if state["best"] is not None:
+            self._best = [kept.to(own.device) for kept, own in zip(state["best"], self._moving, strict=True)]
+        self._lowest, self._waited = state["lowest"], state["waited"]
 
     @contextmanager
     def restoring_on_error(self) -> Iterator[None]:
@@ -62,6 +70,7 @@ class EarlyStop:
     def _state(self) -> list[Tensor]:
         return [tensor.clone() for tensor in self._moving]
 
+    @torch.no_grad()
     def _restore(self, state: list[Tensor]) -> None:
         for tensor, value in zip(self._moving, state, strict=True):
             tensor.copy_(value)

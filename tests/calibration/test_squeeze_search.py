@@ -131,7 +131,7 @@ def test_training_through_the_squeeze_wins_accuracy_back(digits):
     analog = converted(model, config)
     xb.program_analog_weights(analog)
     before = accuracy(analog, test)
-    losses = finetune_squeezed(analog, list(train.batches(64)), epochs=3, learning_rate=0.01)
+    losses = finetune_squeezed(analog, list(train.batches(64)), epochs=3, learning_rate=0.01).loss
     assert len(losses) == 3
     assert losses[-1] < losses[0]
     assert accuracy(analog, test) > before + 0.05

@@ -1,0 +1,101 @@
+"""What a training run is: what moves, by what loss and steps, and when it stops or is kept."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, final
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim import Optimizer
+from torch.optim.lr_scheduler import LRScheduler
+
+from crossbar.batches import model_logits
+from devices.validation import check_integer
+
+Loss = Callable[[Any, Any], Tensor]
+MakeOptimizer = Callable[[list[nn.Parameter]], Optimizer]
+MakeSchedule = Callable[[Optimizer], LRScheduler]
+
+
+def class_loss(output: Any, target: Any) -> Tensor:
+    """Return the cross-entropy of scores: a tensor, the `logits` of an output, or its first item."""
+    return F.cross_entropy(model_logits(output), target)
+
+
+def set_eval(model: nn.Module) -> None:
+    """Read the programmed chip, as in inference."""
+    model.eval()
+
+
+def nothing() -> None:
+    """Do nothing."""
+
+
+@final
+@dataclass(frozen=True, kw_only=True)
+class TrainingRun:
+    """A training run, for `fit`."""
+
+    model: nn.Module
+    """The model, unwrapped."""
+    moving: Mapping[str, Tensor]
+    """Every tensor that moves, by name: parameters that the optimiser steps, and statistics."""
+    optimizer: Optimizer
+    """Steps the parameters among them."""
+    schedule: LRScheduler
+    """Its learning rates, by epochs."""
+    epochs: int
+    """Passes over the batches."""
+    loss: Loss
+    """Of (output, target)."""
+    validation: Iterable[Any] | None = None
+    """Labelled batches whose loss decides when to stop; None: the training loss decides."""
+    patience: int | None = None
+    """Epochs without a lower loss to wait for before going back to the best one; None never stops."""
+    checkpoint: str | Path | None = None
+    """File that the run continues from where it exists, and is kept in; None keeps nothing."""
+    checkpoint_steps: int | None = None
+    """Steps between two checkpoints within an epoch; None writes one per epoch."""
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    """What a checkpoint must agree with, as JSON can hold it."""
+    fixed: Mapping[str, Tensor] = field(default_factory=dict)
+    """Tensors that do not move and that a checkpoint must agree with, by name."""
+    progress: bool = False
+    """Whether to show progress bars."""
+    description: str = "training"
+    """Beside the bars."""
+    set_modes: Callable[[nn.Module], object] = set_eval
+    """Sets the training flags of the model before every epoch."""
+    set_validation_modes: Callable[[nn.Module], object] = set_eval
+    """Sets them before every validation."""
+    penalty: Callable[[], Tensor] | None = None
+    """Added to the loss."""
+    after_step: Callable[[], object] = nothing
+    """Called after every step of the optimiser: projections."""
+    after_epoch: Callable[[], object] = nothing
+    """Called after the steps of an epoch: what processes average."""
+    at_end: Callable[[], object] = nothing
+    """Called once after the last epoch; if it fails, the model is restored too."""
+    figures: Callable[[], Mapping[str, float]] = dict
+    """More numbers for the history, after every epoch."""
+
+    def __post_init__(self) -> None:
+        """Refuse runs that cannot be."""
+        check_integer("epochs", self.epochs, at_least=1)
+        if self.patience is not None:
+            check_integer("patience", self.patience, at_least=1, hint="Use None to never stop.")
+        if self.checkpoint_steps is not None:
+            check_integer("checkpoint_steps", self.checkpoint_steps, at_least=1)
+            if self.checkpoint is None:
+                raise ValueError("`checkpoint_steps` needs a file. Got checkpoint=None.")
+
+
+def moving_tensors(
+    model: nn.Module, parameters: Iterable[nn.Parameter], norms: Iterable[_BatchNorm]
+) -> dict[str, Tensor]:
+    """Return parameters and the buffers of batch norms by their names in the model."""
+    wanted = {id(p) for p in parameters} | {id(buffer) for norm in norms for buffer in norm.buffers()}
+    named = [*model.named_parameters(), *model.named_buffers()]
+    return {name: tensor for name, tensor in named if id(tensor) in wanted}
