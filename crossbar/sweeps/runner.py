@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from crossbar.progress import progress_bar
 from crossbar.sweeps import provenance
 from crossbar.sweeps.job import Job
 from crossbar.sweeps.layout import STARTED, create_store, import_zarr, open_store
@@ -171,9 +172,5 @@ def _progress_bar(show: bool, *, total: int, done_before: int) -> Iterator[Calla
     if not show:
         yield lambda: None
         return
-    try:
-        from tqdm.auto import tqdm
-    except ImportError as error:
-        raise ImportError("tqdm is needed to show progress: pip install 'aimc-crossbar[sweep]'.") from error
-    with tqdm(total=total, initial=done_before, unit="point") as bar:
+    with progress_bar(description="sweep", unit="point", total=total, done=done_before) as bar:
         yield lambda: bar.update(1)

@@ -2,7 +2,7 @@
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import torch
 from torch import distributed, nn
@@ -15,7 +15,9 @@ from calibration import (
     calibrate_adc_ranges,
     calibrate_input_ranges,
     finetune_batchnorm,
+    finetune_squeezed,
     fit_output_affine,
+    mime,
 )
 
 
@@ -52,6 +54,57 @@ def calibrate(batches: list, *, wrap: bool) -> dict[str, torch.Tensor]:
     history = finetune_batchnorm(model, batches, epochs=1)
     found["loss"] = torch.tensor(history.loss.values)
     found["tuned"] = torch.cat([analog[1].weight, analog[1].bias, analog[1].running_mean]).detach()
+    return found | trained(analog, batches, wrap=wrap)
+
+
+def trained(analog: nn.Module, batches: list, *, wrap: bool) -> dict[str, torch.Tensor]:
+    """Run the other trainings and return what they learned."""
+    thresholds = mime.attach_thresholds(analog, batches[0][0][:2])
+    # A head that each process draws for itself; all end with that of the first.
+    torch.manual_seed(len(batches) + int(batches[0][0].sum() * 100))
+    task, history = mime.train_task(thresholds, batches, head=3, epochs=1, batchnorm="affine")
+    found = {"task": torch.cat([task.head.weight.flatten(), *task.thresholds.values()]).detach()}
+    found["accuracy"] = torch.tensor(history.accuracy.values)
+    mime.calibrate_thresholds(DistributedDataParallel(thresholds) if wrap else thresholds, batches, epochs=1)
+    found["thresholds"] = thresholds.get_parameter("2.threshold").detach()
+    generator = torch.Generator().manual_seed(1)
+    finetune_squeezed(DistributedDataParallel(analog) if wrap else analog, batches, epochs=1, generator=generator)
+    found["squeezed"] = torch.cat([tensor.flatten() for tensor in analog.parameters()]).detach()
+    return found
+
+
+class Killed(Exception):
+    """The end of a run that is continued."""
+
+
+def continued(folder: str, batches: list) -> dict[str, torch.Tensor]:
+    """Return what a run learns that is killed in its second epoch and continued, and what it learns at once."""
+
+    def killing() -> Iterator[object]:
+        """Give batches until the fourth."""
+        for number in range(10**6):
+            if number == 3:
+                raise Killed
+            yield batches[number % 2]
+
+    class Once:
+        """Two batches an epoch, and a kill in the second one."""
+
+        def __init__(self) -> None:
+            self.source = killing()
+
+        def __iter__(self) -> Iterator[object]:
+            return (next(self.source) for _ in range(2))
+
+    found = {}
+    for name, attempts in (("whole", [batches]), ("continued", [Once(), batches])):
+        torch.manual_seed(3)
+        analog = xb.convert_to_analog(network(), xb.CrossbarConfig(device=devices.RRAM))
+        xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
+        for attempt in attempts:
+            with suppress(Killed):
+                finetune_batchnorm(analog, attempt, epochs=3, checkpoint=f"{folder}/{name}.run", checkpoint_steps=1)
+        found[name] = torch.cat([analog[1].weight, analog[1].bias, analog[1].running_mean]).detach()
     return found
 
 
@@ -79,7 +132,8 @@ def main() -> None:
     folder, processes, rank = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     torch.set_num_threads(1)
     with joined(folder, processes=processes, rank=rank):
-        torch.save(calibrate(data(processes=processes, rank=rank), wrap=True), f"{folder}/{rank}.pt")
+        batches = data(processes=processes, rank=rank)
+        torch.save(calibrate(batches, wrap=True) | continued(folder, batches), f"{folder}/{rank}.pt")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import distributed
 
-from tests.calibration.distributed_worker import calibrate, data, joined
+from tests.calibration.distributed_worker import calibrate, continued, data, joined
 
 WORKER = "tests.calibration.distributed_worker"
 
@@ -21,12 +21,16 @@ def group(tmp_path_factory):
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2]), "OMP_NUM_THREADS": "1"}
     other = subprocess.Popen([sys.executable, "-m", WORKER, str(folder), "2", "1"], env=environment)
     with joined(folder, processes=2, rank=0):
-        ours = calibrate(data(processes=2, rank=0), wrap=True)
+        batches = data(processes=2, rank=0)
+        ours = calibrate(batches, wrap=True) | continued(str(folder), batches)
     assert other.wait(timeout=120) == 0
     return [ours, torch.load(folder / "1.pt", weights_only=True)]
 
 
-@pytest.mark.parametrize("what", ["input_range", "adc", "affine", "exact", "moving", "loss", "tuned"])
+TRAINED = ["loss", "tuned", "task", "accuracy", "thresholds", "squeezed", "whole", "continued"]
+
+
+@pytest.mark.parametrize("what", ["input_range", "adc", "affine", "exact", "moving", *TRAINED])
 def test_processes_agree(group, what):
     assert torch.equal(group[0][what], group[1][what])
 
@@ -35,3 +39,7 @@ def test_processes_agree(group, what):
 def test_a_group_finds_what_one_process_finds(group, what):
     alone = calibrate(data(processes=1, rank=0), wrap=False)
     torch.testing.assert_close(group[0][what], alone[what], rtol=5e-3, atol=1e-3 if what == "exact" else 0)
+
+
+def test_a_killed_group_continues_bit_by_bit(group):
+    assert torch.equal(group[0]["whole"], group[0]["continued"])
