@@ -76,6 +76,15 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
         x, padding = self._padded(x)
         return self.convolve()(x, weight, None, self.stride, padding, self.dilation, self.groups)
 
+    def _conv_forward(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve as code written for `torch.nn` asks for it, with the weight that the arrays hold."""
+        if weight is not self.weight or bias is not self.bias:
+            raise ValueError(
+                "The arrays hold the layer's own `weight` and `bias`. Got others. For a convolution with weights of its "
+                "own, give `convert_to_analog` an adapter, or keep it digital."
+            )
+        return cast(Tensor, self(x))
+
     def input_vectors(self, codes: Tensor) -> Tensor:
         """Return the patches, (batch x positions, in_channels x kernel)."""
         return patches(self._fully_padded(codes), self.kernel_size, self.stride, self.dilation)

@@ -1,7 +1,8 @@
 """What transposed convolutions of one, two and three dimensions share."""
 
+import copy
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -73,6 +74,21 @@ class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
     def convolve_transposed() -> Callable[..., Tensor]:
         """Return the function of `torch.nn.functional`."""
 
+    def forward(self, x: Tensor, output_size: Sequence[int] | None = None) -> Tensor:
+        """Read the chip (eval) or the noisy ideal weights (train), for one of the output sizes that a stride leaves open.
+
+        Raises
+        ------
+        ValueError
+            If `output_size` is none of the sizes that `x` can give.
+        """
+        if output_size is None:
+            return super().forward(x)
+        self.check_input(x)
+        sized = copy.copy(self)
+        sized.output_padding = self._padding_for(x, output_size)
+        return super(AbstractAnalogTransposedConvolution, sized).forward(x)
+
     def weight_matrix(self) -> Tensor:
         """Return the ideal weights, (channels of a group x reversed kernel, out_channels)."""
         spatial = tuple(range(2, self.weight.ndim))
@@ -124,6 +140,19 @@ class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
         for d, k, p, extra in zip(self.dilation, self.kernel_size, self.padding, self.output_padding, strict=True):
             amounts = [d * (k - 1) - p, d * (k - 1) - p + extra, *amounts]
         return F.pad(spread, amounts)
+
+    def _padding_for(self, x: Tensor, output_size: Sequence[int]) -> tuple[int, ...]:
+        """Return the output padding that gives an output of this size, (..., *spatial)."""
+        wanted = output_size[-len(self.kernel_size) :]
+        smallest = [n - extra for n, extra in zip(self._output_sizes(x), self.output_padding, strict=True)]
+        room = [step - 1 for step in self.stride]
+        extra = tuple(n - least for n, least in zip(wanted, smallest, strict=True))
+        if any(not 0 <= amount <= most for amount, most in zip(extra, room, strict=True)):
+            largest = [least + most for least, most in zip(smallest, room, strict=True)]
+            raise ValueError(
+                f"`output_size` must be an output size between {smallest} and {largest}. Got {list(output_size)}."
+            )
+        return extra
 
     def _output_sizes(self, x: Tensor) -> list[int]:
         sizes = x.shape[-len(self.kernel_size) :]
