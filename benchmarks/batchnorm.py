@@ -164,11 +164,11 @@ def measure(model: nn.Module, row: str, chip: int, stages: list[str], train: Spl
     for stage in stages:
         analog.load_state_dict(norms, strict=False)
         for layer in xb.analog_layers(analog):
-            layer.array.output_scale = None
+            layer.array.corrections["output_affine"].scale = None
         start = time.perf_counter()
         if stage == "gain":
             for name, layer in xb.named_analog_layers(analog):
-                layer.array.output_scale = torch.tensor(1 / gain[name])
+                layer.array.corrections["output_affine"].scale = torch.tensor(1 / gain[name])
         elif stage == "other chip":
             _program(analog, setting, chip + 1000)
             _apply("exact", analog, train)

@@ -14,7 +14,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import crossbar as xb
 from benchmarks.timing import ratios
-from crossbar.array.tiled_read import vectors_at_a_time
+from crossbar.array.reads.tiled.engine import vectors_at_a_time
 from crossbar.examples import load_cifar10, load_resnet20
 from devices import Device, RelativeReadNoise
 
@@ -64,14 +64,15 @@ def trainer(model: nn.Module, x: Tensor) -> Callable[[], None]:
 
 def bare_products(analog: xb.AbstractAnalogLayer, x: Tensor) -> Callable[[], None]:
     """Return the bare arithmetic of a tiled read: the same multiply-adds, block by block, in chunked products."""
-    array = analog.array
-    settings, runs, tables = array.read_settings, array.read_runs, array.read_tables
+    reader = analog.array.reader
+    settings, runs, tables = reader.settings, reader.runs, reader.tables
     number = vectors_at_a_time(tables, runs, settings)
     products = []
     for run in runs:
-        last = run.first + run.blocks * run.conversions
-        matrix = tables.matrix[run.first : last].view(run.blocks, run.conversions, -1)[:, :, run.first_row :]
-        products.append((matrix, torch.rand(run.blocks, matrix.shape[2], number * settings.cycles)))
+        blocks, first_row = run.lines.blocks, run.lines.first_row
+        last = run.first + blocks * run.conversions
+        matrix = tables.matrix[run.first : last].view(blocks, run.conversions, -1)[:, :, first_row:]
+        products.append((matrix, torch.rand(blocks, matrix.shape[2], number * run.lines.cycles)))
     chunks = -(-analog.input_vectors(x).shape[0] // number)
 
     def run_products() -> None:

@@ -7,13 +7,12 @@ import torch
 from torch import Tensor, nn
 
 from calibration.support.batches import run_batches, training_modes_kept
-from calibration.support.bit_line_currents import BitLineCurrents, bit_line_currents, recorded_codes
 from calibration.support.distributed import gathered, unwrapped
 from calibration.support.hooks import observing_inputs
 from calibration.support.sampling import quantile_of, sample_of
 from crossbar.array import CrossbarArray
-from crossbar.array.prepare_read import adc_signed
-from crossbar.config import CrossbarConfig
+from crossbar.array.bit_line_currents import BitLineCurrents, bit_line_currents
+from crossbar.array.converter_steps import adc_signed, calibrated_adc
 from crossbar.conversion import analog_layers
 from crossbar.converters import highest_code
 from crossbar.layers import AbstractAnalogLayer
@@ -68,11 +67,11 @@ def calibrate_adc_ranges(
     check_probability("quantile", quantile)
     check_integer("vectors", vectors, at_least=1)
     model = unwrapped(model)
-    layers = [layer for layer in analog_layers(model) if _to_calibrate(layer.array.config)]
+    layers = [layer for layer in analog_layers(model) if calibrated_adc(layer.array.config)]
     if not layers:
         raise ValueError("`model` has no ADC ranges to calibrate. Convert it with adc=ADC(range='calibrated').")
     kept: dict[nn.Module, list[Tensor]] = {layer: [] for layer in layers}
-    before = {layer: layer.array.calibrated_steps for layer in layers}
+    before = {layer: layer.array.corrections.converter_steps() for layer in layers}
 
     def fit(layer: AbstractAnalogLayer) -> None:
         """Set the ranges from what has been kept so far."""
@@ -94,12 +93,8 @@ def calibrate_adc_ranges(
             fit(layer)
 
 
-def _to_calibrate(config: CrossbarConfig) -> bool:
-    return config.adc is not None and config.adc.range == "calibrated"
-
-
 def _set_steps(array: CrossbarArray, steps: Tensor | None) -> None:
-    array.calibrated_steps = steps
+    setattr(array.corrections["adc_steps"], "steps", steps)  # noqa: B010
     array.prepare()
 
 
@@ -110,7 +105,7 @@ def _watch(
 
     def watch(x: Tensor) -> None:
         """Keep a batch."""
-        kept.append(sample_of(recorded_codes(layer, x), vectors))
+        kept.append(sample_of(layer.input_codes(x), vectors))
         if len(kept) == 1:
             fit(layer)
 
@@ -120,9 +115,9 @@ def _watch(
 def _fit_steps(
     array: CrossbarArray, codes: Tensor, method: Method, granularity: Granularity, quantile: float
 ) -> Tensor:
-    """Return the current of one ADC code [S x pulse units], (tiles, cols); 1 where a converter sees no current."""
+    """Return the current of one ADC code [S x pulse units], (tiles, cols); 0 where a converter sees no current."""
     tiles, cols = array.read_placement.column_index.shape
-    steps = array.transfer.new_ones(tiles * cols)
+    steps = array.effective_weight.new_zeros(tiles * cols)
     for lines in bit_line_currents(array, codes):
         if not len(lines.currents):
             continue
@@ -145,14 +140,13 @@ def _shared_ranges(lines: BitLineCurrents, granularity: Granularity, cols: int) 
 
 
 def _step(currents: Tensor, array: CrossbarArray, method: Method, quantile: float) -> Tensor:
-    """Return the step of each range for the currents (reads, ranges) in it, (ranges,); 1 where there are none."""
-    adc, signed = array.config.adc, adc_signed(array.config)
+    """Return the step of each range for the currents (reads, ranges) in it, (ranges,); 0 where there are none."""
+    adc, signed = array.config.adc, adc_signed(array.config, array.placement)
     if adc is None:
         raise ValueError("`array` has no ADC.")
     highest = highest_code(adc, signed=signed)
     magnitude = currents.abs()
     widest = magnitude.amax(0) / highest
-    widest = torch.where(widest > 0, widest, 1)
     if method == "quantile":
         step = quantile_of(magnitude, quantile) / highest
         # Where fewer currents than the clipped share are not zero, the largest one is the range.
@@ -161,7 +155,11 @@ def _step(currents: Tensor, array: CrossbarArray, method: Method, quantile: floa
     best, smallest = widest, torch.full_like(widest, float("inf"))
     for share in torch.linspace(1 / _CANDIDATES, 1, _CANDIDATES).tolist():
         step = widest * share
-        error = ((currents / step).round_().clamp_(lowest, highest) * step - currents).square_().sum(0)
+        error = (
+            ((currents / torch.where(step > 0, step, 1)).round_().clamp_(lowest, highest) * step - currents)
+            .square_()
+            .sum(0)
+        )
         best = torch.where(error < smallest, step, best)
         smallest = torch.minimum(error, smallest)
     return best

@@ -6,9 +6,9 @@ import torch
 from torch import Tensor, nn
 
 from calibration.support.distributed import unwrapped
-from calibration.support.known_inputs import known_inputs, read_known_inputs
+from calibration.support.known_inputs import known_inputs
+from crossbar.array import CrossbarArray
 from crossbar.conversion import analog_layers
-from crossbar.layers import AbstractAnalogLayer
 from devices.validation import check_choice, check_integer, check_nonnegative
 
 Granularity = Literal["layer", "column"]
@@ -49,22 +49,33 @@ def compensate_drift(
     for layer in layers:
         layer.array.require_programmed()
     for layer in layers:
-        layer.array.drift_scale = _factor(layer, granularity, reference_time, patterns)
+        _compensate(layer.array, granularity, reference_time, patterns)
 
 
-def _factor(
-    layer: AbstractAnalogLayer, granularity: Granularity, reference_time: float, patterns: int | None
-) -> Tensor:
-    """Return what brings the outputs of a layer back, () or (outputs,)."""
-    array = layer.array
+def _compensate(array: CrossbarArray, granularity: Granularity, reference_time: float, patterns: int | None) -> None:
+    """Set the factor of one layer; an error leaves it and the clock as they were."""
     codes = known_inputs(array, patterns=patterns)
-    now = float(array.time)
-    present = read_known_inputs(array, codes).abs()
+    before, now = array.corrections.state(), float(array.time)
+    present = _magnitudes(array, codes)
     try:
         array.set_time(reference_time)
-        earlier = read_known_inputs(array, codes).abs()
+        array.corrections["drift"].factor = _factor(_magnitudes(array, codes), present, granularity)
+    except BaseException:
+        array.corrections.restore(before)
+        raise
     finally:
         array.set_time(now)
+
+
+def _magnitudes(array: CrossbarArray, codes: Tensor) -> Tensor:
+    """Return what the arrays alone give for known inputs, without an earlier factor, (vectors, outputs)."""
+    gain = array.corrections.array_gain()
+    read = array.read_vectors(codes, digital=False).abs()
+    return read if gain is None else read / gain
+
+
+def _factor(earlier: Tensor, present: Tensor, granularity: Granularity) -> Tensor:
+    """Return what brings the outputs of a layer back, () or (outputs,)."""
     if granularity == "layer":
         earlier, present = earlier.mean(), present.mean()
         if present == 0:
@@ -72,4 +83,4 @@ def _factor(
         return earlier / present
     earlier, present = earlier.mean(0), present.mean(0)
     # A column without current now (all weights zero, or all cells open) has nothing to scale.
-    return torch.where(present > 0, earlier / present, 1)
+    return torch.where((present > 0) & (earlier > 0), earlier / present, 1)

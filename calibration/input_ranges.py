@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from calibration.support.batches import run_batches, training_modes_kept
 from calibration.support.distributed import averaged, gathered, unwrapped
-from calibration.support.hooks import ideal_read_out_where_not_calibrated, observing_inputs
+from calibration.support.hooks import observing_inputs
 from calibration.support.sampling import quantile_of, sample_of
+from crossbar.array import converters_bypassed
 from crossbar.conversion import analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from devices.validation import check_choice, check_probability
@@ -62,19 +63,20 @@ def calibrate_input_ranges(
     if not layers:
         raise ValueError("`model` has no layer with a static input range. Convert it with InputConfig(range='static').")
     seen = {layer: _Seen() for layer in layers}
-    before = {layer: layer.array.input_range for layer in layers}
+    before = {layer: layer.array.corrections["static_range"].bounds for layer in layers}
     try:
         watchers = {layer: _watch(layer, seen[layer], method, quantile) for layer in layers}
-        with training_modes_kept(model), observing_inputs(watchers), ideal_read_out_where_not_calibrated(model):
+        waiting = [layer.array for layer in analog_layers(model) if layer.array.waits_for_calibration]
+        with training_modes_kept(model), observing_inputs(watchers), converters_bypassed(waiting):
             model.eval()
             run_batches(model, batches, progress=progress, description="input ranges")
     finally:
         for layer in layers:
-            layer.array.input_range = before[layer]
+            layer.array.corrections["static_range"].bounds = before[layer]
     for layer in layers:
         # A layer that no batch reached keeps the range it had.
         if seen[layer].lowest:
-            layer.array.input_range = _range(seen[layer], method, quantile, momentum)
+            layer.array.corrections["static_range"].bounds = _range(seen[layer], method, quantile, momentum)
 
 
 @dataclass(kw_only=True)
@@ -92,7 +94,7 @@ def _watch(layer: AbstractAnalogLayer, seen: _Seen, method: Method, quantile: fl
 
     def watch(x: Tensor) -> None:
         """Keep a batch."""
-        layer.array.input_range = torch.stack([x.amin().clamp(max=0), x.amax().clamp(min=0)])
+        layer.array.corrections["static_range"].bounds = torch.stack([x.amin().clamp(max=0), x.amax().clamp(min=0)])
         magnitude = x.abs().flatten()
         if method == "quantile":
             seen.magnitudes.append(sample_of(magnitude, 1 << 16))

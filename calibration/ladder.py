@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from calibration.remedies import LADDER, REMEDIES, Remedy
+from crossbar.array import AbstractCorrection
 from crossbar.classification import classification_accuracy
 from crossbar.config import CrossbarConfig
 from crossbar.conversion import Overrides, convert_to_analog
@@ -22,7 +23,6 @@ from crossbar.serialization import config_to_json
 from devices.validation import check_integer
 
 Metric = Callable[[nn.Module, Iterable[Any]], float]
-_CALIBRATED_BUFFERS = ("drift_scale", "output_scale", "output_offset", "input_range", "calibrated_steps")
 _VARIABLES = {
     "accuracy": ("accuracy", "1"),
     "seconds": ("time of the calibration", "s"),
@@ -118,17 +118,12 @@ def _climbed(
 
 def numbers_moved(before: nn.Module, after: nn.Module) -> int:
     """Return how many calibrated numbers of a model changed or were added: parameters, statistics, corrections."""
-    old = {_plain_name(name): tensor for name, tensor in _calibrated(before)}
+    old = dict(_calibrated(before))
     moved = 0
     for name, tensor in _calibrated(after):
-        earlier = old.get(_plain_name(name))
+        earlier = old.get(name)
         moved += tensor.numel() if earlier is None else int((tensor != earlier).sum())
     return moved
-
-
-def _plain_name(name: str) -> str:
-    """Return the name that a tensor has without side paths around its layer."""
-    return name.replace(".layer.", ".")
 
 
 def _calibrated(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
@@ -136,7 +131,9 @@ def _calibrated(model: nn.Module) -> Iterator[tuple[str, Tensor]]:
     yield from model.named_parameters()
     for name, module in model.named_modules():
         for key, buffer in module.named_buffers(recurse=False):
-            if key in _CALIBRATED_BUFFERS or (isinstance(module, _BatchNorm) and buffer.is_floating_point()):
+            if isinstance(module, AbstractCorrection) or (
+                isinstance(module, _BatchNorm) and buffer.is_floating_point()
+            ):
                 yield f"{name}.{key}", buffer
 
 

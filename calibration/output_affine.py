@@ -51,7 +51,7 @@ def fit_output_affine(
     missing = [name for name in fits if not isinstance(digital.get(name), fits[name].layer.digital_class)]
     if missing:
         raise ValueError(f"`reference` must be the digital model with the layers of `model`. It lacks {missing}.")
-    before = {name: (fit.array.output_scale, fit.array.output_offset) for name, fit in fits.items()}
+    before = {name: (fit.affine.scale, fit.affine.offset) for name, fit in fits.items()}
     count = 0
     try:
         with ExitStack() as stack:
@@ -67,7 +67,7 @@ def fit_output_affine(
         require_batches(count)
     except BaseException:
         for name, fit in fits.items():
-            fit.array.output_scale, fit.array.output_offset = before[name]
+            fit.affine.scale, fit.affine.offset = before[name]
         raise
     for fit in fits.values():
         fit.solve(over_processes=True)
@@ -82,27 +82,31 @@ class _Fit:
     sums: Tensor | None = None
 
     @property
-    def array(self) -> Any:
-        """The arrays whose correction is fitted."""
-        return self.layer.array
+    def affine(self) -> Any:
+        """The correction that is fitted."""
+        return self.layer.array.corrections["output_affine"]
 
     def expect(self, output: Tensor) -> None:
         """Remember the digital output of this batch; a layer may be used several times."""
-        self.wanted = [*(self.wanted or []), self._without_bias(output)]
+        self.wanted = [*(self.wanted or []), output]
 
-    def add(self, output: Tensor) -> Tensor:
+    def add(self, output: Tensor, x: Tensor) -> Tensor:
         """Count an analog output without correction, renew the fit, and return the corrected output."""
         if not self.wanted:
             raise ValueError("`reference` must run the layers of `model` as often as `model` does.")
-        a = self._without_bias(output)
-        d = self.wanted.pop(0).to(a.device)
+        # The correction acts on what the arrays give: bias and digital paths beside them are no part of the fit.
+        beside = self.layer.array.corrections.side_output(x, self.layer, training=False)
+        rest = [part for part in (self.layer.bias_view(), beside) if part is not None]
+        arrays = output - sum(rest) if rest else output
+        wanted = self.wanted.pop(0).to(output.device)
+        a, d = self._by_output(arrays), self._by_output(wanted - sum(rest) if rest else wanted)
         number = torch.full_like(a[:, 0], a.shape[1])
         new = torch.stack([number, a.sum(1), d.sum(1), a.square().sum(1), (a * d).sum(1)])
         self.sums = new if self.sums is None else self.sums + new
         self.solve()
-        scale, offset = (self.layer.per_output(value) for value in (self.array.output_scale, self.array.output_offset))
-        bias = self.layer.bias_view()
-        return output * scale + offset + (0 if bias is None else bias * (1 - scale))
+        scale, offset = (self.layer.per_output(value) for value in (self.affine.scale, self.affine.offset))
+        corrected = arrays * scale + offset
+        return corrected + sum(rest) if rest else corrected
 
     def solve(self, *, over_processes: bool = False) -> None:
         """Set scale and offset from the sums; an output that does not vary keeps its scale."""
@@ -114,15 +118,13 @@ class _Fit:
         varies = variance > 1e-10 * aa / number
         scale = torch.where(varies, covariance / variance, 1)
         weight = self.layer.weight
-        self.array.output_scale = scale.to(weight.dtype)
-        self.array.output_offset = ((d - scale * a) / number).to(weight.dtype)
+        self.affine.scale = scale.to(weight.dtype)
+        self.affine.offset = ((d - scale * a) / number).to(weight.dtype)
 
-    def _without_bias(self, output: Tensor) -> Tensor:
-        """Return outputs without bias, (outputs, values), float64."""
-        bias = self.layer.bias_view()
-        values = output if bias is None else output - bias.to(output.device)
-        outputs = values.movedim(-self.layer.vector_dimensions, 0).double()
-        return outputs.reshape(len(outputs), -1)
+    def _by_output(self, output: Tensor) -> Tensor:
+        """Return outputs as (outputs, values), float64."""
+        outputs = output.movedim(-self.layer.vector_dimensions, 0)
+        return outputs.reshape(len(outputs), -1).double()
 
 
 @contextmanager
@@ -136,12 +138,11 @@ def _watching(fits: dict[str, _Fit], digital: dict[str, nn.Module]) -> Iterator[
 
     def uncorrect(module: nn.Module, arguments: Any) -> None:
         """Read without the correction of earlier batches."""
-        array = by_module[module].array
-        array.output_scale = array.output_offset = None
+        by_module[module].affine.clear()
 
     def correct(module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
         """Renew the fit and hand on corrected outputs."""
-        return by_module[module].add(output)
+        return by_module[module].add(output, arguments[0])
 
     handles = []
     for name, fit in fits.items():

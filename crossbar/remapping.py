@@ -39,6 +39,7 @@ def remap_analog_weights(
     for name, mapping in mappings.items():
         layer = layers[name]
         array = CrossbarArray(replace(layer.array.config, mapping=mapping), groups=layer.array.groups)
-        array.input_range = layer.array.input_range
+        array.corrections = layer.array.corrections
+        array.corrections["adc_steps"].clear()
         layer.array = array.to(layer.weight.device)
         layer.program(generator=generator)

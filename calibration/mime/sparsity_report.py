@@ -11,10 +11,10 @@ import xarray as xr
 from torch import Tensor, nn
 
 from calibration.mime.attach import named_thresholds
-from calibration.mime.idle_rows import ReadCount, count_reads
 from calibration.mime.task import installed
 from calibration.mime.task_bank import TaskBank
 from calibration.support.batches import model_device, model_input, require_batches, training_modes_kept, with_progress
+from crossbar.array.read_count import ReadCount, count_reads
 from crossbar.conversion import named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
 
@@ -102,7 +102,7 @@ def _measure(model: nn.Module, batches: Iterable[Any]) -> _Measurement:
 
     def read(layer: AbstractAnalogLayer, count: ReadCount) -> Callable[..., None]:
         """Return what was counted."""
-        return lambda module, arguments: count_reads(layer, arguments[0], count)
+        return lambda module, arguments: count_reads(layer.array, layer.input_codes(arguments[0]), count)
 
     device, number = model_device(model), 0
     with training_modes_kept(model), ExitStack() as stack:

@@ -6,9 +6,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from crossbar.array import Plan
-from crossbar.conversion import analog_layers
-
 Observer = Callable[[Tensor], None]
 
 
@@ -26,22 +23,3 @@ def observing_inputs(observers: Mapping[Any, Observer]) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-
-
-@contextmanager
-def ideal_read_out_where_not_calibrated(model: nn.Module) -> Iterator[None]:
-    """Read arrays whose ADC ranges are still to be calibrated without converters."""
-    arrays = [layer.array for layer in analog_layers(model)]
-    waiting = [
-        array
-        for array in arrays
-        if array.config.adc is not None and array.config.adc.range == "calibrated" and array.calibrated_steps is None
-    ]
-    plans = [array.plan for array in waiting]
-    try:
-        for array in waiting:
-            array.plan = Plan(kind="collapsed", reason="its ADC ranges are not calibrated yet")
-        yield
-    finally:
-        for array, plan in zip(waiting, plans, strict=True):
-            array.plan = plan

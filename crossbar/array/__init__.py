@@ -1,4 +1,10 @@
-"""Programmed arrays and the two plans that read them."""
+"""Programmed arrays: what drives them, the ways to read them, and what corrects them."""
 
+from crossbar.array.corrections import CORRECTIONS as CORRECTIONS
+from crossbar.array.corrections import AbstractCorrection as AbstractCorrection
 from crossbar.array.crossbar_array import CrossbarArray as CrossbarArray
-from crossbar.array.plan import Plan as Plan
+from crossbar.array.crossbar_array import converters_bypassed as converters_bypassed
+from crossbar.array.reads import READS as READS
+from crossbar.array.reads import Plan as Plan
+from crossbar.array.wiring import VectorWiring as VectorWiring
+from crossbar.array.wiring import Wiring as Wiring

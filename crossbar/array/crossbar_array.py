@@ -1,17 +1,20 @@
 """The programmed arrays of one layer, as a module whose whole state is buffers."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
-from crossbar.array.collapse import baseline_weight, effective_variance, effective_weight
-from crossbar.array.operation_units import split_rows
-from crossbar.array.plan import Plan, choose_plan
-from crossbar.array.prepare_read import adc_steps, may_clip, read_settings, read_tables
+from crossbar.array.collapse import digital_weight
+from crossbar.array.conversions import Conversions, find_conversions
+from crossbar.array.converter_steps import calibrated_adc
+from crossbar.array.corrections import CORRECTIONS, Corrections
+from crossbar.array.loading import check_complete, described, forget_idle_units, take_over, upgraded
+from crossbar.array.operation_units import driven_units, split_rows, units_per_tile
 from crossbar.array.programming import (
     parallel_rows,
     program_placement,
@@ -19,26 +22,23 @@ from crossbar.array.programming import (
     target_conductance,
     transfer_variance,
 )
-from crossbar.array.read_operator import describe_read, read_in_graph
-from crossbar.array.read_tables import BlockRun, ReadTables, find_runs
-from crossbar.array.tiled_read import ReadSettings, read_tiles
+from crossbar.array.reads import READS, AbstractRead, Plan, choose_plan
+from crossbar.array.reads.base import offset_output
+from crossbar.array.solved import SolvedArrays
 from crossbar.array.training import code_spread
+from crossbar.array.wiring import VectorWiring, Wiring
 from crossbar.config import CrossbarConfig
 from crossbar.converters import CodeRange, code_range, draw_converter_errors
-from crossbar.serialization import config_from_json, config_to_json, tensor_to_text, text_to_tensor
+from crossbar.serialization import config_to_json, text_to_tensor
 from devices import ProgrammedCells, conductance_at, redraw_drift
-from mapping import Placement, left_to_subtract, map_weight, reference_share, subtract_references
+from mapping import Placement, map_weight
 
 _PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
 _CELLS = tuple(f.name for f in fields(ProgrammedCells) if f.name != "target")
-_READ = ("effective_weight", "effective_variance", "offset_error", "transfer", "converter_errors", "time")
-_TABLES = tuple(f.name for f in fields(ReadTables))
-_FITTED_TO_CHIP = ("drift_scale", "output_scale", "output_offset")
-_CALIBRATED = ("input_range", "calibrated_steps", *_FITTED_TO_CHIP)
 
 
 class CrossbarArray(nn.Module):
-    """The arrays that hold one weight matrix: placement, cells, clock, and what a read needs of them.
+    """The arrays that hold one weight matrix: placement, cells and clock, a way to read them, and corrections.
 
     Everything is a buffer: absent (None) until `program` is called, then saved, moved, copied and broadcast with the
     model. What changes only with the cells or the clock (wires included) is computed then, never per input.
@@ -51,27 +51,14 @@ class CrossbarArray(nn.Module):
         Independent blocks of the weight matrix.
     """
 
-    effective_weight: Tensor
-    effective_variance: Tensor | None
-    offset_error: Tensor | None
-    code_spread: Tensor
-    transfer: Tensor
-    variance: Tensor | None
+    transfer: Tensor | None
     converter_errors: Tensor | None
     programmed: Tensor | None
     drift_state: Tensor | None
     time: Tensor
     scale: Tensor
     levels: Tensor
-    steps: Tensor | None
-    digital_weight: Tensor | None
-    reference_share: Tensor | None
-    offset_weight: Tensor | None
-    input_range: Tensor | None
-    calibrated_steps: Tensor | None
-    drift_scale: Tensor | None
-    output_scale: Tensor | None
-    output_offset: Tensor | None
+    code_spread: Tensor
 
     def __init__(self, config: CrossbarConfig, *, groups: int = 1) -> None:
         super().__init__()
@@ -79,23 +66,16 @@ class CrossbarArray(nn.Module):
         self.groups = groups
         self.plan: Plan = choose_plan(config)
         self._shape: dict[str, Any] = {}
-        self.read_runs: tuple[BlockRun, ...] = ()
-        self.read_settings: ReadSettings | None = None
-        self._read_description = ""
-        for name in (*_PLACEMENT, *_CELLS, *_READ, *_CALIBRATED):
+        self._converters_bypassed = False
+        for name in (*_PLACEMENT, *_CELLS, "transfer", "converter_errors", "time"):
             self.register_buffer(name, None)
-        for name in (
-            "steps",
-            "digital_weight",
-            "reference_share",
-            "offset_weight",
-            *(f"read_{name}" for name in _TABLES),
-        ):
-            self.register_buffer(name, None, persistent=False)
+        self.reader: AbstractRead = READS[self.plan.kind](config)
+        self.corrections = Corrections(CORRECTIONS)
         if config.inputs.maximum is not None:
-            self.input_range = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
+            self.corrections["static_range"].bounds = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
         # Saved although it follows from the config, so that a model made on the meta device finds it when it loads.
         self.register_buffer("code_spread", code_spread(config))
+        self.register_load_state_dict_post_hook(_finish_loading)  # type: ignore[no-untyped-call]
 
     @property
     def programmed_yet(self) -> bool:
@@ -109,6 +89,11 @@ class CrossbarArray(nn.Module):
                 "This layer's crossbars are not programmed. Call `crossbar.program_analog_weights(model)` before "
                 "reading in eval mode."
             )
+
+    @property
+    def waits_for_calibration(self) -> bool:
+        """Whether reads need ADC ranges that are not calibrated yet."""
+        return calibrated_adc(self.config) and self.corrections.converter_steps() is None
 
     @property
     def placement(self) -> Placement:
@@ -129,6 +114,12 @@ class CrossbarArray(nn.Module):
         target = target_conductance(self.placement, self.config.device)
         return ProgrammedCells(target=target, **{name: getattr(self, name) for name in _CELLS})
 
+    @property
+    def effective_weight(self) -> Tensor:
+        """The weight that slices, signs, tiles and wires act as together, (outputs, inputs per group)."""
+        self.require_programmed()
+        return self.reader.weight
+
     @torch.no_grad()
     def program(self, weight: Tensor, *, generator: torch.Generator | None = None) -> None:
         """Map ideal weights (inputs per group, outputs) and program a fresh chip with them; the clock starts at 0."""
@@ -138,11 +129,9 @@ class CrossbarArray(nn.Module):
     def hold(self, placement: Placement, *, generator: torch.Generator | None = None) -> None:
         """Program a fresh chip with a placement made elsewhere.
 
-        Output corrections were fitted to the chip before and are dropped; input and ADC ranges stay, the latter where
-        the arrays have the same shape.
+        Corrections that were fitted to the chip before are dropped; input and ADC ranges stay, the latter where the
+        arrays have the same shape.
         """
-        for name in _FITTED_TO_CHIP:
-            setattr(self, name, None)
         for name, tensor in placement.tensors().items():
             setattr(self, name, tensor)
         self._shape = {f.name: getattr(placement, f.name) for f in fields(placement) if f.name not in _PLACEMENT}
@@ -150,11 +139,12 @@ class CrossbarArray(nn.Module):
         for name in _CELLS:
             setattr(self, name, getattr(cells, name))
         lines = self.read_placement.column_index
-        if self.calibrated_steps is not None and self.calibrated_steps.shape != lines.shape:
-            self.calibrated_steps = None
+        self.corrections.start_chip(placement.outputs, tuple(lines.shape))
         if self.config.adc is not None and self.config.adc.has_errors:
+            # A converter belongs to a bit line: the operation units of an array share it.
+            converters = tuple(placement.column_index.shape)
             self.converter_errors = draw_converter_errors(
-                self.config.adc, tuple(lines.shape), generator=generator, device=lines.device
+                self.config.adc, converters, generator=generator, device=lines.device
             )
         self.set_time(0.0)
 
@@ -167,109 +157,87 @@ class CrossbarArray(nn.Module):
 
     @torch.no_grad()
     def set_time(self, t: float) -> None:
-        """Compute what reads at time `t` need: transfer matrices, and one effective weight of all of them."""
-        placement, device = self.placement, self.config.device
-        conductance = conductance_at(device, self.cells, t).masked_fill(~placement.used, 0)
-        with torch.autocast(conductance.device.type, enabled=False):
-            self.transfer = read_transfer(placement, self.config, conductance)
-        self.time = torch.tensor(t, dtype=torch.float64, device=conductance.device)
+        """Compute what reads at time `t` need: transfer matrices, and what the way to read makes of them."""
+        self.transfer = self.solve(t)
+        self.time = torch.tensor(t, dtype=torch.float64, device=self.transfer.device)
         self.prepare()
 
     @torch.no_grad()
+    def solve(self, t: float | None = None) -> Tensor:
+        """Return the transfer matrices that reads see at time `t`, the present one by default [S], (tiles, rows, cols)."""
+        placement = self.placement
+        t = float(self.time) if t is None else t
+        conductance = conductance_at(self.config.device, self.cells, t).masked_fill(~placement.used, 0)
+        with torch.autocast(conductance.device.type, enabled=False):
+            return read_transfer(placement, self.config, conductance)
+
+    @torch.no_grad()
     def prepare(self) -> None:
-        """Derive from the transfer matrices what the plan reads. Call it after changing `calibrated_steps`."""
-        placement, device = self.read_placement, self.config.device
-        transfer = self.transfer
-        if transfer is None:
-            raise RuntimeError("The transfer matrices are not at hand. Call `set_time` on the array.")
+        """Derive anew what reads need, after a correction of converters or arrays has changed."""
+        solved = self.solved()
+        self.reader.prepare(solved)
+        self.transfer = solved.transfer if self.reader.keeps_transfer else None
+
+    def solved(self) -> SolvedArrays:
+        """Return all that a read depends on at the present time; without transfer matrices at hand they are solved."""
+        placement = self.placement
+        transfer = self.solve() if self.transfer is None else self.transfer
         variance = None
         if self.config.fresh_read_noise:
-            variance = transfer_variance(self.placement, self.config, self.cells, transfer, float(self.time))
-        baseline = baseline_weight(placement, device)
-        weight = effective_weight(placement, device, transfer, baseline)
-        self.effective_weight = weight.t().contiguous()
-        offset = self.config.inputs.offset_code
-        if offset:
-            self.offset_weight = offset * placement.to_weight().sum(0)
-            self.offset_error = offset * weight.sum(0) - self.offset_weight
-        if self.plan.kind == "collapsed":
-            collapsed = None if variance is None else effective_variance(placement, device, variance)
-            self.effective_variance = None if collapsed is None else collapsed.t().contiguous()
-            self.register_buffer("transfer", None)
-            return
-        self._prepare_tiled(placement, transfer, variance, baseline)
-
-    def _prepare_tiled(
-        self, placement: Placement, transfer: Tensor, variance: Tensor | None, baseline: Tensor | None
-    ) -> None:
-        """Lay out the tables of a tiled read, and what the periphery adds to it."""
-        steps = self.calibrated_steps
-        if not self._calibrated_adc:
-            steps = adc_steps(placement, self.config, transfer)
-        self.steps = steps
-        tables, block = read_tables(
-            placement,
-            self.config,
+            variance = transfer_variance(placement, self.config, self.cells, transfer, float(self.time))
+        return SolvedArrays(
+            placement=self.read_placement,
+            config=self.config,
             transfer=transfer,
             variance=variance,
-            steps=steps,
-            errors=self.converter_errors,
+            converter_errors=self._converter_errors_of_units(),
+            calibrated_steps=self.corrections.converter_steps(),
+            gain=self.corrections.array_gain(),
         )
-        for name in _TABLES:
-            setattr(self, f"read_{name}", getattr(tables, name))
-        self.read_runs = find_runs(block, tables.output, tables.row_index, tables.row_shift)
-        self.read_settings = read_settings(placement, self.config, clips=may_clip(tables, self.config))
-        self._read_description = describe_read(self.read_runs, self.read_settings)
-        self.digital_weight = self.reference_share = None
-        if placement.references:
-            share = reference_share(placement)
-            self.reference_share = share.to(transfer.dtype)
-            left = left_to_subtract(placement, share).to(transfer.dtype)
-            self.digital_weight = left[:, None].expand_as(self.effective_weight).contiguous()
-        elif baseline is not None or placement.digital_offset:
-            digital = torch.full_like(self.effective_weight, float(placement.digital_offset))
-            self.digital_weight = digital if baseline is None else digital - baseline.t()
+
+    def _converter_errors_of_units(self) -> Tensor | None:
+        """Return the errors of the converter of each bit line as reads see them, (3, tiles or units, cols)."""
+        placement, errors = self.placement, self.converter_errors
+        rows = parallel_rows(placement, self.config)
+        if errors is None or rows is None or errors.shape[1] != placement.tiles:
+            return errors
+        driven = driven_units(placement, rows)
+        return errors.repeat_interleave(units_per_tile(placement, rows), 1)[:, driven]
+
+    def conversions(self) -> Conversions:
+        """Return the conversions of a read, block by block."""
+        adc = self.config.adc
+        return find_conversions(self.read_placement, analog_subtraction=adc is not None and adc.subtraction == "analog")
 
     def code_range(self, x: Tensor, *, vector_dimensions: int) -> CodeRange:
         """Return the range of input codes for `x`."""
-        return code_range(x, self.config.inputs, vector_dimensions=vector_dimensions, static_range=self.input_range)
+        bounds = self.corrections.input_range()
+        return code_range(x, self.config.inputs, vector_dimensions=vector_dimensions, static_range=bounds)
 
-    def read(self, codes: Tensor) -> Tensor:
-        """Read all tiles by the tiled plan: (vectors, inputs) -> (vectors, outputs).
+    def read(self, codes: Tensor, wiring: Wiring) -> Tensor:
+        """Read input codes, wired as a layer wires them; `VectorWiring(groups)` takes (vectors, inputs).
 
         Raises
         ------
         RuntimeError
             If the ADC ranges are to be calibrated and are not yet.
         """
-        if self._calibrated_adc and self.calibrated_steps is None:
-            raise RuntimeError(
-                "The ADC ranges are not set. Call `calibration.calibrate_adc_ranges(model, batches)`, or give "
-                "`ADC(range='full')`."
-            )
-        settings = self.read_settings
-        if settings is None:
-            raise RuntimeError("The tiled read is not prepared. Call `prepare()` on the array.")
-        if torch.compiler.is_compiling():
-            outputs = read_in_graph(codes.t(), self.read_tables, self._read_description).t()
-        else:
-            outputs = read_tiles(codes.t(), self.read_tables, self.read_runs, settings).t()
-        if self.reference_share is not None:
-            outputs = subtract_references(outputs, self.reference_share)
-        if self.digital_weight is not None:
-            outputs = outputs + _digital_part(codes + settings.input_offset, self.digital_weight, self.groups)
-        outputs = outputs * self.scale
-        return outputs if self.offset_weight is None else outputs - self.offset_weight
+        if self._converters_bypassed:
+            return self.reader.read_without_converters(codes, wiring)
+        return self.reader.read(codes, wiring)
 
-    @property
-    def read_tables(self) -> ReadTables:
-        """The bit lines laid out as conversions."""
-        return ReadTables(**{name: getattr(self, f"read_{name}") for name in _TABLES})
-
-    @property
-    def _calibrated_adc(self) -> bool:
-        """Whether the ADC ranges come from calibration."""
-        return self.config.adc is not None and self.config.adc.range == "calibrated"
+    @torch.no_grad()
+    def read_vectors(self, codes: Tensor, *, digital: bool = True) -> Tensor:
+        """Read codes (vectors, inputs) -> (vectors, outputs); without `digital`, what the arrays alone give."""
+        wiring = VectorWiring(self.groups)
+        outputs = self.read(codes, wiring)
+        placement = self.placement
+        added = None if digital else digital_weight(placement, self.config.device)
+        if added is not None:
+            weight = (added * placement.scale).t().to(outputs.dtype)
+            outputs = outputs - wiring.linear_map(codes + self.config.inputs.offset_code, weight)
+        ideal = None if digital else offset_output(placement, self.config)
+        return outputs if ideal is None else outputs + ideal
 
     def get_extra_state(self) -> Tensor:
         """Return config and placement numbers as JSON in a uint8 tensor."""
@@ -277,33 +245,16 @@ class CrossbarArray(nn.Module):
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take over the placement numbers of a checkpoint; its config must be this layer's."""
-        data = _described(state)
-        if not _describes(data["config"], self.config):
-            raise RuntimeError(
-                "The checkpoint was made with another CrossbarConfig than this layer has. Convert the model with the "
-                f"checkpoint's config, or load the digital weights only. Checkpoint: {data['config']}. "
-                f"Layer: {config_to_json(self.config)}."
-            )
-        shape = data["placement"]
-        self._shape = {key: tuple(value) if isinstance(value, list) else value for key, value in shape.items()}
+        self._shape = described(state, self.config)
 
-    def _load_from_state_dict(self, state_dict: Mapping[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
         """Take over the chip of a checkpoint, whatever this one holds; one without a chip leaves it as it is."""
         if prefix + "_extra_state" not in state_dict:
             return
-        if prefix + "row_index" in state_dict and prefix + "row_sign" not in state_dict:
-            # Before version 0.2 every word line was driven with the sign of its input.
-            state_dict = {**state_dict, prefix + "row_sign": torch.ones_like(state_dict[prefix + "row_index"])}
-        _check_complete(state_dict, prefix)
-        device = self.code_spread.device
-        for name in self._buffers:
-            if name in self._non_persistent_buffers_set:
-                continue
-            stored = state_dict.get(prefix + name)
-            setattr(self, name, None if stored is None else torch.empty_like(stored, device=device))
+        upgraded(state_dict, prefix)
+        check_complete(state_dict, prefix, [*_PLACEMENT, "programmed", "time", "reader.weight"])
+        take_over(self, state_dict, prefix, device=self.code_spread.device)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
-        if self.plan.kind == "tiled" and self.programmed is not None and not self.programmed.is_meta:
-            self.prepare()
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
         """Follow `.to()`, but keep conductances and what is read of them in float32 where a model goes to half."""
@@ -324,38 +275,26 @@ class CrossbarArray(nn.Module):
         return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}"
 
 
-def _describes(text: str, config: CrossbarConfig) -> bool:
-    """Return whether the JSON of a config, perhaps of a version with fewer fields, is that of `config`."""
+@contextmanager
+def converters_bypassed(arrays: Iterable[CrossbarArray]) -> Iterator[None]:
+    """Read arrays without converters and fresh noise, as while their ADC ranges are still to be calibrated."""
+    arrays = list(arrays)
+    before = [array._converters_bypassed for array in arrays]
     try:
-        return config_from_json(text) == config
-    except ValueError:
-        return False
+        for array in arrays:
+            array._converters_bypassed = True
+        yield
+    finally:
+        for array, flag in zip(arrays, before, strict=True):
+            array._converters_bypassed = flag
 
 
-def _check_complete(state_dict: Mapping[str, Any], prefix: str) -> None:
-    """Raise unless a checkpoint holds either no chip or every tensor that any chip has."""
-    names = [*_PLACEMENT, "programmed", "time", "effective_weight"]
-    missing = [name for name in names if prefix + name not in state_dict]
-    if missing and len(missing) < len(names):
-        raise RuntimeError(
-            f"The checkpoint's chip at `{prefix}` lacks {', '.join(missing)}: it is incomplete. Save the model again."
-        )
-
-
-def _described(state: Tensor) -> dict[str, Any]:
-    """Return the config and the placement numbers that a checkpoint describes its arrays by."""
-    try:
-        data = json.loads(tensor_to_text(state))
-        described = {"config": str(data["config"]), "placement": dict(data["placement"])}
-    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
-        raise RuntimeError(
-            f"The checkpoint's description of its arrays (`_extra_state`) is damaged: {error!r}. Save the model again."
-        ) from error
-    return described
-
-
-def _digital_part(codes: Tensor, digital_weight: Tensor, groups: int) -> Tensor:
-    """Multiply (vectors, inputs) with what the periphery adds to each weight (outputs, inputs per group)."""
-    grouped = codes.reshape(len(codes), groups, -1)  # (vectors, groups, inputs per group)
-    blocks = digital_weight.view(groups, -1, digital_weight.shape[1])  # (groups, outputs per group, inputs per group)
-    return torch.einsum("vgi,goi->vgo", grouped, blocks).flatten(1)
+def _finish_loading(array: CrossbarArray, incompatible: Any) -> None:
+    """Derive what a checkpoint does not hold."""
+    if array.programmed is None or array.programmed.is_meta:
+        return
+    forget_idle_units(array)
+    if array.reader.keeps_transfer:
+        array.prepare()
+    else:
+        array.reader.finish_loading(array.placement)

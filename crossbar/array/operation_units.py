@@ -1,6 +1,7 @@
 """Partial parallel reads: an array driven a few word lines at a time."""
 
 from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -12,14 +13,15 @@ from mapping import Placement
 def split_rows(placement: Placement, parallel_rows: int) -> Placement:
     """Return the placement with every tile cut into operation units of at most `parallel_rows` word lines.
 
-    Each unit is read and converted by itself, so to the read it is a tile of its own.
+    Each unit is read and converted by itself, so to the read it is a tile of its own. A unit without word lines is none.
 
     Returns
     -------
     Placement
-        (tiles x units, parallel_rows, cols), the units of a tile in the order of its rows.
+        (units, parallel_rows, cols), the units of a tile in the order of its rows.
     """
-    return replace(
+    driven = driven_units(placement, parallel_rows)
+    units = replace(
         placement,
         levels=split_tile_rows(placement.levels, parallel_rows),
         used=split_tile_rows(placement.used, parallel_rows),
@@ -31,6 +33,13 @@ def split_rows(placement: Placement, parallel_rows: int) -> Placement:
             for name in ("column_index", "column_significance", "column_bits", "column_plane")
         },
     )
+    stack: dict[str, Any] = {name: tensor[driven] for name, tensor in units.tensors().items() if name != "scale"}
+    return replace(units, **stack)
+
+
+def driven_units(placement: Placement, parallel_rows: int) -> Tensor:
+    """Return which of all units of `split_tile_rows` have a word line, bool, (tiles x units,)."""
+    return split_tile_rows(placement.row_index[:, :, None] + 1, parallel_rows).flatten(1).any(1)
 
 
 def units_per_tile(placement: Placement, parallel_rows: int) -> int:

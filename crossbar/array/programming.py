@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from crossbar.array.operation_units import driven_rows, only_driven, split_tile_rows, units_per_tile
+from crossbar.array.operation_units import driven_rows, driven_units, only_driven, split_tile_rows, units_per_tile
 from crossbar.config import CrossbarConfig
 from crossbar.parasitics import transfer_matrix
 from crossbar.parasitics.read_noise import attenuation
@@ -16,8 +16,12 @@ from mapping import Placement, cell_index, gather_cells, tile_chunks
 
 
 def level_step(placement: Placement, device: Device) -> Tensor:
-    """Return the conductance of one level in each column [S], float32, (tiles, cols); 0 where there is no column."""
-    top_level = (2**placement.column_bits - 1).to(torch.float32)
+    """Return the conductance of one level in each column [S], (tiles, cols); 0 where there is no column.
+
+    It is float64 where the weights are, else float32.
+    """
+    precise = placement.scale.dtype == torch.float64
+    top_level = (2**placement.column_bits - 1).to(torch.float64 if precise else torch.float32)
     return torch.where(top_level > 0, (device.g_max - device.g_min) / top_level, 0)
 
 
@@ -86,15 +90,18 @@ def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Ten
     Returns
     -------
     Tensor
-        (tiles, rows, cols), or one per operation unit, (tiles x units, parallel_rows, cols).
+        (tiles, rows, cols), or one per operation unit, (units, parallel_rows, cols).
     """
     rows = parallel_rows(placement, config)
     if rows is None:
         return _transfer(conductance, config.wires)
+    driven = driven_units(placement, rows)
     if config.undriven == "grounded":
-        return split_tile_rows(_transfer(conductance, config.wires), rows)
+        return split_tile_rows(_transfer(conductance, config.wires), rows)[driven]
+    if not placement.tiles:
+        return split_tile_rows(conductance, rows)
     units = units_per_tile(placement, rows)
-    return driven_rows(_transfer(only_driven(conductance, rows), config.wires), units, rows)
+    return driven_rows(_transfer(only_driven(conductance, rows), config.wires), units, rows)[driven]
 
 
 def transfer_variance(
@@ -111,7 +118,8 @@ def transfer_variance(
         return None
     rows = parallel_rows(placement, config)
     if rows is not None:
-        conductance, variance = split_tile_rows(conductance, rows), split_tile_rows(variance, rows)
+        driven = driven_units(placement, rows)
+        conductance, variance = (split_tile_rows(values, rows)[driven] for values in (conductance, variance))
     return variance * attenuation(conductance, transfer) ** 2
 
 
@@ -122,7 +130,7 @@ def parallel_rows(placement: Placement, config: CrossbarConfig) -> int | None:
 
 
 def _transfer(conductance: Tensor, wires: Wires) -> Tensor:
-    return conductance if wires.ideal else transfer_matrix(conductance, wires)
+    return transfer_matrix(conductance, wires) if conductance.numel() and not wires.ideal else conductance
 
 
 def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor:

@@ -52,19 +52,15 @@ def highest_code(adc: ADC, *, signed: bool) -> int:
     return int(2 ** (adc.bits - 1) - 1) if signed else int(2**adc.bits - 1)
 
 
-def adc_step(adc: ADC, transfer: Tensor, used: Tensor, *, g_max: float, largest_pulse: float, signed: bool) -> Tensor:
-    """Return the current of one ADC code, in siemens times pulse units, (tiles, cols).
+def adc_step(adc: ADC, largest_current: Tensor, *, largest_pulse: float, signed: bool) -> Tensor:
+    """Return the current of one ADC code, in siemens times pulse units, in the shape of `largest_current`.
 
     Parameters
     ----------
     adc
-        Resolution and range.
-    transfer
-        Transfer matrices of the tiles [S], (tiles, rows, cols).
-    used
-        Whether a cell exists, (tiles, rows, cols).
-    g_max
-        Upper end of the conductance window [S].
+        Resolution and fraction.
+    largest_current
+        Largest current that reaches each converter, per volt of a full pulse [S].
     largest_pulse
         Largest pulse, in pulse units (2^pulse_bits - 1).
     signed
@@ -77,12 +73,7 @@ def adc_step(adc: ADC, transfer: Tensor, used: Tensor, *, g_max: float, largest_
     """
     if signed and adc.bits < 2:
         raise ValueError("`bits` of an ADC must be >= 2 where inputs are negative voltages. Got 1.")
-    if adc.range == "column":
-        largest = transfer.sum(1)
-    else:
-        largest = (used.any(2).sum(1) * g_max).to(transfer.dtype)[:, None].expand(-1, transfer.shape[2])
-    step = adc.fraction * largest * largest_pulse / highest_code(adc, signed=signed)
-    return torch.where(step > 0, step, torch.ones_like(step))
+    return largest_current * (adc.fraction * largest_pulse / highest_code(adc, signed=signed))
 
 
 def draw_converter_errors(

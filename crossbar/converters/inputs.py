@@ -72,7 +72,7 @@ class CodeRange(NamedTuple):
     """What input codes mean, each broadcastable to the inputs (batch, ...)."""
 
     scale: Tensor
-    """Input value of one code unit."""
+    """Input value of one code unit; 0 for a vector of zeros, which so gives zero whatever its reads give."""
     highest: Tensor
     """Largest code."""
     lowest: Tensor
@@ -116,7 +116,6 @@ def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static
     signed = torch.ones_like(lowest, dtype=torch.bool) if config.offset_code else lowest < 0
     levels = torch.where(signed, 2.0 ** (config.bits - 1) - 1, 2.0**config.bits - 1).to(x.dtype)
     scale = torch.maximum(highest, -lowest) / levels
-    scale = torch.where(scale == 0, torch.ones_like(scale), scale)
     return CodeRange(scale, levels, torch.where(signed, -levels, torch.zeros_like(levels)))
 
 
@@ -127,7 +126,7 @@ def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
     """
     if config.bits is None:
         return x
-    units = round_straight_through(x / codes.scale)
+    units = round_straight_through(x / torch.where(codes.scale == 0, 1, codes.scale))
     if config.range == "static":
         units = torch.minimum(torch.maximum(units, codes.lowest), codes.highest)
     return units

@@ -1,7 +1,7 @@
 """What every analog layer shares: ideal weights, programmed arrays, and the way a read goes."""
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from crossbar.array import CrossbarArray, Plan
 from crossbar.array.training import training_weight
 from crossbar.config import CrossbarConfig
-from crossbar.converters import pulse_power, quantize_inputs, straight_through
+from crossbar.converters import quantize_inputs
 from crossbar.layers.origin import restored, stand_in
 
 
@@ -90,6 +90,16 @@ class AbstractAnalogLayer(nn.Module, ABC):
         """How this layer is read, and why."""
         return self.array.plan
 
+    def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Load; in version 0.1 a low-rank path was a module around the layer."""
+        for name in [name for name in state_dict if name.startswith(prefix + "layer.")]:
+            state_dict[prefix + name.removeprefix(prefix + "layer.")] = state_dict.pop(name)
+        for name in ("down", "up"):
+            if prefix + name in state_dict:
+                path = state_dict.pop(prefix + name)
+                state_dict[f"{prefix}array.corrections.low_rank.{name}"] = path.flatten(1) if name == "down" else path
+        super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
     def program(self, *, generator: torch.Generator | None = None) -> None:
         """Program a fresh chip from the ideal weights."""
         self.array.program(self.weight_matrix(), generator=generator)
@@ -104,74 +114,44 @@ class AbstractAnalogLayer(nn.Module, ABC):
         if not self.training:
             self.array.require_programmed()
         with torch.autocast(x.device.type, enabled=False):
-            return self._read(x.to(self.array.code_spread.dtype)).to(x.dtype)
+            return self._read(x.to(self._precision())).to(x.dtype)
 
     def _read(self, x: Tensor) -> Tensor:
         """Convert the inputs, read, and add what the periphery adds."""
-        codes = self.array.code_range(x, vector_dimensions=self.vector_dimensions)
-        units = quantize_inputs(x, codes, self.array.config.inputs)
+        array = self.array
+        codes = array.code_range(x, vector_dimensions=self.vector_dimensions)
+        units = quantize_inputs(x, codes, array.config.inputs)
         if self.training:
-            matrix = training_weight(
-                self.weight_matrix().to(x.dtype), self.array.config, self.array.code_spread, groups=self.array.groups
-            )
+            matrix = self.weight_matrix().to(x.dtype)
+            matrix = training_weight(matrix, array.config, array.code_spread, groups=array.groups)
             outputs = self.linear_map(units, self.shape_weight(matrix.t()))
-        elif self.plan.kind == "collapsed":
-            outputs = self._read_collapsed(units)
         else:
-            outputs = self._read_tiled(units, x)
-        scale, offset = self._periphery(codes.scale)
-        return outputs * scale if offset is None else torch.addcmul(offset, outputs, scale)
+            outputs = array.read(units, self)
+        scale, offset = array.corrections.periphery(codes.scale, self.bias_view(), self, training=self.training)
+        outputs = outputs * scale if offset is None else torch.addcmul(offset, outputs, scale)
+        beside = array.corrections.side_output(x, self, training=self.training)
+        return outputs if beside is None else outputs + beside
+
+    @torch.no_grad()
+    def input_codes(self, x: Tensor) -> Tensor:
+        """Return the input codes that drive the word lines for the input `x`, (vectors, inputs)."""
+        x = x.detach().to(self._precision())
+        codes = self.array.code_range(x, vector_dimensions=self.vector_dimensions)
+        return self.input_vectors(quantize_inputs(x, codes, self.array.config.inputs))
+
+    def _precision(self) -> torch.dtype:
+        """Return the type in which the layer computes: that of the conductances, at least float32."""
+        if not self.training:
+            return self.array.effective_weight.dtype
+        return torch.promote_types(self.weight.dtype, torch.float32)
 
     def shape_weight(self, matrix: Tensor) -> Tensor:
-        """Give a matrix (any number of outputs, inputs per group) the layout of the weight."""
-        return matrix.reshape(-1, *self.weight.shape[1:])
+        """Give a matrix (outputs, inputs per group) the shape of a weight, whatever the number of outputs."""
+        return matrix.reshape(len(matrix), *self.weight.shape[1:])
 
     @abstractmethod
     def check_input(self, x: Tensor) -> None:
         """Raise unless `x` has the size that the layer expects."""
-
-    def _read_collapsed(self, units: Tensor) -> Tensor:
-        """Read one effective weight, and the output-referred variance of fresh read noise."""
-        outputs = self.linear_map(units, self.shape_weight(self.array.effective_weight))
-        if self.array.offset_error is not None:
-            outputs = outputs + self.per_output(self.array.offset_error)
-        if self.array.effective_variance is None:
-            return outputs
-        spread = self._read_variance(units.detach(), self.array.effective_variance).sqrt_()
-        return torch.addcmul(outputs, spread, torch.randn_like(outputs))
-
-    def _read_variance(self, units: Tensor, variance: Tensor) -> Tensor:
-        """Return the output-referred variance of fresh read noise, from that of each weight (outputs, inputs)."""
-        inputs = self.array.config.inputs
-        weight = self.shape_weight(variance)
-        if not inputs.offset_code:
-            return self.linear_map(pulse_power(units, inputs), weight)  # sums of products of numbers >= 0
-        # Padding is driven with the offset too, so what it adds is told apart from what the inputs add.
-        rest = pulse_power(torch.full_like(units[..., :1], float(inputs.offset_code)), inputs)
-        excess = self.linear_map(pulse_power(units + inputs.offset_code, inputs) - rest, weight)
-        return (excess + self.per_output(variance.sum(1)) * rest.flatten()[0]).clamp_(min=0)
-
-    def _read_tiled(self, units: Tensor, x: Tensor) -> Tensor:
-        """Read tile by tile; a gradient passes as if the ADCs were ideal (straight through)."""
-        with torch.no_grad():
-            outputs = self.assemble(self.array.read(self.input_vectors(units)), x)
-        if not units.requires_grad:
-            return outputs
-        linear = self.linear_map(units, self.shape_weight(self.array.effective_weight))
-        return straight_through(linear, outputs)
-
-    def _periphery(self, scale: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Return what multiplies the outputs and what is added: input scale, digital corrections, bias."""
-        bias = self.bias_view()
-        if self.training:
-            return scale, bias
-        for factor in (self.array.drift_scale, self.array.output_scale):
-            if factor is not None:
-                scale = scale * self.per_output(factor)
-        if self.array.output_offset is None:
-            return scale, bias
-        offset = self.per_output(self.array.output_offset)
-        return scale, offset if bias is None else bias + offset
 
     def per_output(self, values: Tensor) -> Tensor:
         """Give values, () or (outputs,), a shape that broadcasts to the layer's output."""

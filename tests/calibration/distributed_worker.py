@@ -41,12 +41,14 @@ def calibrate(batches: list, *, wrap: bool) -> dict[str, torch.Tensor]:
     model = DistributedDataParallel(analog) if wrap else analog
     found = {}
     calibrate_input_ranges(model, batches)
-    found["input_range"] = torch.cat([layer.array.input_range for layer in xb.analog_layers(analog)])
+    found["input_range"] = torch.cat(
+        [layer.array.corrections["static_range"].bounds for layer in xb.analog_layers(analog)]
+    )
     # All vectors are kept, so the fit does not depend on a draw; the first layer's inputs not on an earlier fit.
     calibrate_adc_ranges(model, batches, vectors=10_000)
-    found["adc"] = xb.analog_layers(analog)[0].array.calibrated_steps.clone()
+    found["adc"] = xb.analog_layers(analog)[0].array.corrections["adc_steps"].steps.clone()
     fit_output_affine(model, digital, batches)
-    found["affine"] = xb.analog_layers(analog)[0].array.output_scale.clone()
+    found["affine"] = xb.analog_layers(analog)[0].array.corrections["output_affine"].scale.clone()
     adapt_batchnorm(model, batches)
     found["exact"] = torch.cat([analog[1].running_mean, analog[1].running_var])
     adapt_batchnorm(model, batches, momentum=0.1)

@@ -53,7 +53,7 @@ def test_calibration_travels_with_the_checkpoint(programmed, digits, name, tmp_p
     expected = analog(images)
     assert torch.equal(other(images), expected)
     assert torch.equal(copy.deepcopy(analog)(images), expected)
-    assert other[0].layer.array.drift_scale.shape == (16,)
+    assert other[0].array.corrections["drift"].factor.shape == (16,)
 
 
 @torch.no_grad()
@@ -82,6 +82,6 @@ def test_training_mode_ignores_corrections_of_the_chip(programmed, digits):
     analog = programmed(devices.Ideal)
     fit_output_affine(analog, digits.model, digits.batches(256)[:1])
     layer = analog[0].train()
-    layer.array.output_offset += 100
+    layer.array.corrections["output_affine"].offset += 100
     with torch.no_grad():
         assert float(layer(digits.test.images[:8]).abs().max()) < 50

@@ -109,7 +109,9 @@ def test_published_pc2_of_the_published_layer(data_folder):
         placement, cells = array.placement, array.cells
         conductance = conductance_at(config.device, cells, 0.0)
         idle = (placement.levels == 0) & placement.used
-        one_sided = effective_weight(placement, config.device, torch.where(idle, cells.target, conductance), None)
+        one_sided = effective_weight(
+            placement, config.device, torch.where(idle, cells.target, conductance), digital=False
+        )
         ideal = placement.to_weight()
         assert weight_pc2(ideal, one_sided) == pytest.approx(expected, rel=0.15)
         both = weight_pc2(ideal, array.effective_weight.t())

@@ -40,7 +40,7 @@ def test_uniform_drift_is_undone_exactly(name, granularity, patterns, generator)
     assert not torch.allclose(model(x), expected, rtol=0.1)
     compensate_drift(model, granularity=granularity, patterns=patterns)
     torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-5)
-    assert model[0].array.drift_scale.ndim == (granularity == "column")
+    assert model[0].array.corrections["drift"].factor.ndim == (granularity == "column")
     assert float(model[0].array.time) == 1e6
 
 
@@ -93,7 +93,7 @@ def test_a_fresh_chip_has_no_factor():
     model = make(nn.Linear(4, 2), QUIET, t=10.0)
     compensate_drift(model)
     xb.program_analog_weights(model)
-    assert model[0].array.drift_scale is None
+    assert model[0].array.corrections["drift"].factor is None
 
 
 def test_bad_input():

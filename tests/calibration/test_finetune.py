@@ -153,7 +153,9 @@ def test_low_rank_paths_start_at_zero_and_learn(programmed, digits, generator):
         optimizer=lambda p: torch.optim.Adam(p, lr=3e-3),
         epochs=3,
     )
-    assert moved(analog, before) == {f"{i}.{key}" for i in (0, 3, 6) for key in ("down", "up")}
+    assert moved(analog, before) == {
+        f"{i}.array.corrections.low_rank.{key}" for i in (0, 3, 6) for key in ("down", "up")
+    }
     assert accuracy(analog, digits.test) > adapted + 0.02
     assert len(xb.analog_layers(attach_low_rank(analog))) == 3
 
@@ -175,10 +177,11 @@ def test_a_low_rank_path_adds_its_product(name, generator):
     x = torch.randn(shape, generator=generator)
     with torch.no_grad():
         expected = model(x)
-        path = attach_low_rank(model, rank=2, generator=generator)[0]
+        attached = attach_low_rank(model, rank=2, generator=generator)[0]
+        path = attached.array.corrections["low_rank"]
         path.up.normal_(generator=generator)
-        delta = path.up @ path.down.unflatten(0, (len(path.up), -1)).flatten(2)
-        expected = expected + path.layer.linear_map(x, delta.reshape(layer.weight.shape))
+        delta = path.up @ path.down.unflatten(0, (len(path.up), -1))
+        expected = expected + attached.linear_map(x, attached.shape_weight(delta.flatten(0, 1)))
         torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-5)
 
 

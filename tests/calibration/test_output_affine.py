@@ -48,7 +48,7 @@ def test_it_recovers_wires_without_batchnorm_or_labels(programmed, digits):
     fit_output_affine(analog, digits.model, [x for x, _ in digits.batches()])
     assert before < 0.5
     assert accuracy(analog, digits.test) > accuracy(digits.model, digits.test) - 0.03
-    expected = {f"{i}.array.{key}" for i in (0, 3, 6) for key in ("output_scale", "output_offset")}
+    expected = {f"{i}.array.corrections.output_affine.{key}" for i in (0, 3, 6) for key in ("scale", "offset")}
     assert moved(analog, state) == expected
     assert not moved(digits.model, digital)
 
@@ -70,7 +70,7 @@ def test_an_output_that_does_not_vary_keeps_its_scale():
     layer.weight[0] = 0
     model = make(layer)
     fit_output_affine(model, nn.Sequential(layer), [torch.randn(50, 3)])
-    assert float(model[0].array.output_scale[0]) == 1
+    assert float(model[0].array.corrections["output_affine"].scale[0]) == 1
     torch.testing.assert_close(model(torch.zeros(1, 3))[0, 0], layer.bias[0])
 
 

@@ -5,8 +5,8 @@ from torch import nn
 import crossbar as xb
 import devices
 from calibration import calibrate_adc_ranges, calibrate_input_ranges
-from calibration.support.bit_line_currents import bit_line_currents, recorded_codes
 from calibration.support.sampling import quantile_of, sample_of
+from crossbar.array.bit_line_currents import bit_line_currents
 from crossbar.examples import accuracy
 
 STATIC = xb.InputConfig(range="static")
@@ -47,7 +47,7 @@ def test_input_ranges(signed, generator):
     for method, largest in expected.items():
         model = make(nn.Linear(6, 3), inputs=STATIC)
         calibrate_input_ranges(model, x, method=method, quantile=0.99)
-        lowest, highest = model[0].array.input_range
+        lowest, highest = model[0].array.corrections["static_range"].bounds
         assert float(highest) == pytest.approx(float(largest), rel=2e-3)
         assert float(lowest) == (-float(highest) if signed else 0)
 
@@ -82,7 +82,7 @@ def test_recorded_currents_are_those_of_the_read(setting, generator):
     layer = nn.Linear(20, 5)
     model = make(layer, **(fields | {"adc": fine}))
     array = model[0].array
-    codes = recorded_codes(model[0], torch.randn(1, 20, generator=generator))
+    codes = model[0].input_codes(torch.randn(1, 20, generator=generator))
     # Every word line group sees every bit of either sign, so that no idle read is left out of the record.
     codes[0, ::4], codes[0, 1::4] = 127, -127
     total = torch.zeros(5)
@@ -100,7 +100,7 @@ def test_recorded_currents_are_those_of_the_read(setting, generator):
             total.index_add_(0, outputs[lines.column].long(), value)
     if array.config.inputs.offset_code:
         total -= array.config.inputs.offset_code * (array.read_placement.to_weight().sum(0) / array.scale)
-    torch.testing.assert_close(total * array.scale, array.read(codes)[0], rtol=1e-3, atol=1e-2)
+    torch.testing.assert_close(total * array.scale, array.read_vectors(codes)[0], rtol=1e-3, atol=1e-2)
 
 
 def _phases(array, codes, currents):
@@ -126,7 +126,7 @@ def test_calibrated_converters_are_closer_than_full_range(setting, method, granu
     calibrate_adc_ranges(model, x.split(64), method=method, granularity=granularity, quantile=0.9999)
     error, before = ((y - exact).square().mean() for y in (model(x), full))
     assert error < 0.6 * before
-    assert model[0].array.calibrated_steps.shape == model[0].array.read_placement.column_index.shape
+    assert model[0].array.corrections["adc_steps"].steps.shape == model[0].array.read_placement.column_index.shape
 
 
 @torch.no_grad()
@@ -139,8 +139,8 @@ def test_least_squares_is_not_worse_than_no_clipping(generator):
         model = make(layer, adc=adc)
         calibrate_adc_ranges(model, [x], method=method, quantile=quantile, granularity="column")
         array = model[0].array
-        steps, errors[method] = array.calibrated_steps.flatten(), []
-        for lines in bit_line_currents(array, recorded_codes(model[0], x)):
+        steps, errors[method] = array.corrections["adc_steps"].steps.flatten(), []
+        for lines in bit_line_currents(array, model[0].input_codes(x)):
             step = steps[lines.column]
             codes = (lines.currents / step).round().clamp(0, 15)
             errors[method].append((codes * step - lines.currents).square().sum(0))
@@ -152,11 +152,11 @@ def test_least_squares_is_not_worse_than_no_clipping(generator):
 def test_ranges_survive_drift_and_programming(programmed, digits):
     analog = programmed(adc=xb.ADC(bits=8, range="calibrated"))
     calibrate_adc_ranges(analog, digits.batches()[:2], vectors=64)
-    steps = analog[0].array.calibrated_steps.clone()
+    steps = analog[0].array.corrections["adc_steps"].steps.clone()
     good = accuracy(analog, digits.test)
     xb.drift_analog_weights(analog, 1e3)
     xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
-    assert torch.equal(analog[0].array.calibrated_steps, steps)
+    assert torch.equal(analog[0].array.corrections["adc_steps"].steps, steps)
     assert accuracy(analog, digits.test) == good > 0.9
 
 
@@ -166,7 +166,7 @@ def test_an_error_leaves_ranges_as_they_were(generator):
     calibrate_input_ranges(model, [x])
     calibrate_adc_ranges(model, [x])
     array = model[0].array
-    before = array.input_range.clone(), array.calibrated_steps.clone()
+    before = array.corrections["static_range"].bounds.clone(), array.corrections["adc_steps"].steps.clone()
     for calibrate in (calibrate_input_ranges, calibrate_adc_ranges):
         with pytest.raises(TypeError, match="Got float"):
             calibrate(model, [3 * x, 1.0])
@@ -176,8 +176,8 @@ def test_an_error_leaves_ranges_as_they_were(generator):
             calibrate(model, [x], method="guess")
         with pytest.raises(ValueError, match="`quantile` must lie"):
             calibrate(model, [x], quantile=2.0)
-    assert torch.equal(array.input_range, before[0])
-    assert torch.equal(array.calibrated_steps, before[1])
+    assert torch.equal(array.corrections["static_range"].bounds, before[0])
+    assert torch.equal(array.corrections["adc_steps"].steps, before[1])
     with pytest.raises(ValueError, match="range='static'"):
         calibrate_input_ranges(make(nn.Linear(6, 3)), [x])
     with pytest.raises(ValueError, match="range='calibrated'"):

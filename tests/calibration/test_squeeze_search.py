@@ -144,8 +144,8 @@ def test_training_through_the_squeeze_wins_accuracy_back(digits):
 def test_remapping_keeps_what_was_calibrated_about_the_inputs():
     config = xb.CrossbarConfig(inputs=xb.InputConfig(range="static", maximum=3.0))
     model = xb.convert_to_analog(nn.Sequential(nn.Linear(4, 3)), config)
-    model[0].array.input_range = torch.tensor([-1.0, 2.0])
+    model[0].array.corrections["static_range"].bounds = torch.tensor([-1.0, 2.0])
     xb.remap_analog_weights(model, {"0": MAPPING}, generator=torch.Generator().manual_seed(0))
-    assert model[0].array.input_range.tolist() == [-1.0, 2.0]
+    assert model[0].array.corrections["static_range"].bounds.tolist() == [-1.0, 2.0]
     assert model[0].array.config.mapping == MAPPING
     assert model[0].array.config.inputs == config.inputs

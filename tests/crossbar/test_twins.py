@@ -144,7 +144,7 @@ def test_affine_fits_bring_every_model_closer(case):
         fit_output_affine(analog, model, [x])
         after = (analog(x) - model(x)).norm()
     assert after < before
-    assert all(layer.array.output_scale is not None for layer in xb.analog_layers(analog))
+    assert all(layer.array.corrections["output_affine"].scale is not None for layer in xb.analog_layers(analog))
 
 
 def test_affine_fits_undo_a_scale_and_an_offset_of_every_matrix(case):
@@ -181,9 +181,9 @@ def test_a_side_path_of_full_rank_is_any_weight_of_a_transposed_convolution():
     layer, x = nn.ConvTranspose2d(4, 6, (3, 2), stride=2, groups=2, bias=False), torch.randn(2, 4, 5, 5)
     analog = programmed(nn.Sequential(layer), IDEAL)
     attach_low_rank(analog, rank=3)
-    path = analog[0]
+    path = analog[0].array.corrections["low_rank"]
     with torch.no_grad():
-        path.down.copy_(layer.weight)  # every output of a group by itself
+        path.down.copy_(analog[0].weight_matrix().t())  # every output of a group by itself
         path.up.copy_(torch.eye(3).expand(2, 3, 3))
         torch.testing.assert_close(analog(x), 2 * layer(x), rtol=2e-3, atol=2e-3)
 

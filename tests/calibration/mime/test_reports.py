@@ -98,10 +98,10 @@ def test_reads_saved_by_hand():
 
 
 def _count(layer, x):
-    from calibration.mime.idle_rows import ReadCount, count_reads
+    from crossbar.array.read_count import ReadCount, count_reads
 
     count = ReadCount()
-    count_reads(layer, x, count)
+    count_reads(layer.array, layer.input_codes(x), count)
     return count
 
 

@@ -51,8 +51,8 @@ def test_analog_subtraction_spends_no_codes_on_the_common_current(layer):
         for adc in [xb.ADC(bits=8, range="full", subtraction=subtraction)]
     }
     assert errors["analog"] < 1.5 * errors["digital"]
-    assert programmed(layer, replace(CONFIG, adc=xb.ADC(subtraction="analog"))).array.read_matrix.shape[0] == (
-        programmed(layer, CONFIG).array.read_matrix.shape[0] // 2
+    assert programmed(layer, replace(CONFIG, adc=xb.ADC(subtraction="analog"))).array.reader.matrix.shape[0] == (
+        programmed(layer, CONFIG).array.reader.matrix.shape[0] // 2
     )
 
 
@@ -89,11 +89,11 @@ def test_offsets_count_in_every_cycle_that_drives_the_line():
     array = model.array
     plain = programmed(positive_line(), replace(CONFIG, adc=replace(CONFIG.adc, bits=8)))
     x = torch.tensor([[1.0, *[0.4] * 7]])
-    shift = array.read_adc_offset.round() * array.read_factor  # both lines of the pair
+    shift = array.reader.adc_offset.round() * array.reader.factor  # both lines of the pair
     scale = 1.0 / 15 * float(array.scale)
     expected = (1 + 4) * shift.sum() * scale
     difference = model(x) - plain(x)
-    assert abs(float(difference) - float(expected)) <= 5 * float(array.read_factor.abs().max()) * scale
+    assert abs(float(difference) - float(expected)) <= 5 * float(array.reader.factor.abs().max()) * scale
     assert float(expected) != 0
 
 
@@ -104,9 +104,9 @@ def test_nonlinearity_bows_the_middle_of_the_range():
         programmed(positive_line(), config),
         programmed(positive_line(), replace(config, adc=xb.ADC(bits=10))),
     )
-    bow = bowed.array.read_adc_bow[bowed.array.read_factor > 0]
+    bow = bowed.array.reader.adc_bow[bowed.array.reader.factor > 0]
     middle = torch.tensor([[1.0, 0, 1, 0, 1, 0, 1, 0]])
-    codes = (bowed(middle) - straight(middle)) / (straight.array.read_factor.abs().max() * straight.array.scale / 15)
+    codes = (bowed(middle) - straight(middle)) / (straight.array.reader.factor.abs().max() * straight.array.scale / 15)
     assert abs(float(codes) - float(bow)) <= 2
     full = torch.ones(1, 8)
     assert abs(float((bowed(full) - straight(full)) / straight(full))) < 2e-3

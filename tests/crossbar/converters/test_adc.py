@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 import crossbar as xb
-from crossbar.array.read_tables import ReadTables
-from crossbar.array.tiled_read import ReadSettings, read_tiles
+from crossbar.array.converter_steps import adc_steps
+from crossbar.array.drive import DriveSettings
+from crossbar.array.reads.tiled.engine import ReadSettings, read_tiles
+from crossbar.array.reads.tiled.tables import ReadTables, find_runs
 from crossbar.converters import adc_step
 
 
@@ -27,17 +29,11 @@ def codes_of(currents, bits, *, signed):
         row_index=torch.zeros(1, 1, dtype=torch.int64),
         row_shift=torch.zeros(1, 1, dtype=torch.int64),
     )
-    from crossbar.array.read_tables import find_runs
-
-    runs = find_runs(torch.zeros(len(currents), dtype=torch.int64), tables.output, tables.row_index, tables.row_shift)
+    inputs = xb.InputConfig(bits=2, dac_bits=2, negative="bipolar" if signed else "two_phase")
+    runs = find_runs(torch.tensor([len(currents)]), tables.output, tables.lines, inputs)
     settings = ReadSettings(
         sums=len(currents),
-        cycles=1,
-        pulse_bits=1,
-        code_bits=1,
-        input_offset=0,
-        two_phase=False,
-        bipolar=signed,
+        drive=DriveSettings(cycles=1, pulse_bits=1, code_bits=1, input_offset=0, two_phase=False, bipolar=signed),
         highest=xb.converters.highest_code(xb.ADC(bits=bits), signed=signed),
         signed=signed,
         clips=True,
@@ -60,20 +56,40 @@ def test_codes_are_monotone_and_in_range(bits, signed, seed):
     assert ((codes - currents)[inside].abs() <= 0.5).all()
 
 
+def steps_of(adc):
+    """Return the steps of a programmed layer of 8 rows and 4 outputs, and its solved arrays."""
+    config = xb.CrossbarConfig(
+        device=xb.devices.Device(g_min=1e-6, g_max=1e-5),
+        mapping=xb.MappingConfig(weight_bits=5, cell_bits=4),
+        inputs=xb.InputConfig(bits=4, dac_bits=2),
+        adc=adc,
+    )
+    layer = xb.convert_to_analog(nn.Linear(8, 4), config)
+    xb.program_analog_weights(layer)
+    solved = layer.array.solved()
+    return adc_steps(solved, layer.array.conversions()), solved
+
+
 def test_ranges_hold_what_they_promise():
-    transfer = torch.rand(3, 8, 4) * 1e-5
-    used = torch.ones(3, 8, 4, dtype=torch.bool)
-    full = adc_step(xb.ADC(bits=4), transfer, used, g_max=1e-5, largest_pulse=3, signed=False)
-    torch.testing.assert_close(full, torch.full((3, 4), 8 * 1e-5 * 3 / 15))
-    column = adc_step(xb.ADC(bits=4, range="column"), transfer, used, g_max=1e-5, largest_pulse=3, signed=False)
-    torch.testing.assert_close(column, transfer.sum(1) * 3 / 15)
-    half = adc_step(xb.ADC(bits=4, fraction=0.5), transfer, used, g_max=1e-5, largest_pulse=3, signed=False)
+    full, solved = steps_of(xb.ADC(bits=4))
+    torch.testing.assert_close(full, torch.full_like(full, 8 * 1e-5 * 3 / 15))
+    half, _ = steps_of(xb.ADC(bits=4, fraction=0.5))
     torch.testing.assert_close(half, full / 2)
+    column, solved = steps_of(xb.ADC(bits=4, range="column"))
+    torch.testing.assert_close(column, solved.transfer.sum(1) * 3 / 15)
+
+
+def test_a_pair_reaches_what_either_sign_can_give():
+    """Of subtracted currents the converter sees the difference only, and that of negative weights is negative."""
+    steps, solved = steps_of(xb.ADC(bits=4, range="column", subtraction="analog"))
+    difference = solved.transfer[0] - solved.transfer[1]
+    reach = torch.maximum(difference.clamp(min=0).sum(0), difference.clamp(max=0).sum(0).neg())
+    torch.testing.assert_close(steps, (reach * 3 / 7).expand(2, 4))
 
 
 def test_one_bit_for_both_signs_is_refused():
     with pytest.raises(ValueError, match="`bits` of an ADC must be >= 2"):
-        adc_step(xb.ADC(bits=1), torch.ones(1, 1, 1), torch.ones(1, 1, 1), g_max=1, largest_pulse=1, signed=True)
+        adc_step(xb.ADC(bits=1), torch.ones(1, 1), largest_pulse=1, signed=True)
 
 
 @pytest.mark.parametrize("encoding", ["differential", "offset", "twos_complement"])

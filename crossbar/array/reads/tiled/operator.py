@@ -11,8 +11,9 @@ from dataclasses import asdict, fields
 import torch
 from torch import Tensor
 
-from crossbar.array.read_tables import BlockRun, ReadTables
-from crossbar.array.tiled_read import ReadSettings, read_tiles
+from crossbar.array.drive import DriveSettings, LineRun
+from crossbar.array.reads.tiled.engine import ReadSettings, read_tiles
+from crossbar.array.reads.tiled.tables import BlockRun, ReadTables
 
 
 def describe_read(runs: tuple[BlockRun, ...], settings: ReadSettings) -> str:
@@ -73,7 +74,13 @@ def _shape_only(
 def _described(description: str) -> tuple[tuple[BlockRun, ...], ReadSettings]:
     data = json.loads(description)
     runs = tuple(
-        BlockRun(**{**run, "segments": tuple((start, stop, first) for start, stop, first in run["segments"])})
+        BlockRun(
+            lines=LineRun(**run["lines"]),
+            first=run["first"],
+            conversions=run["conversions"],
+            segments=tuple((start, stop, first) for start, stop, first in run["segments"]),
+        )
         for run in data["runs"]
     )
-    return runs, ReadSettings(**data["settings"])
+    settings = data["settings"]
+    return runs, ReadSettings(**{**settings, "drive": DriveSettings(**settings["drive"])})

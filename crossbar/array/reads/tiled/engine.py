@@ -10,7 +10,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from crossbar.array.read_tables import BlockRun, ReadTables
+from crossbar.array.converter_steps import adc_signed
+from crossbar.array.drive import DriveSettings, drive_settings, driven_codes, phases, pulses
+from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, may_clip
+from crossbar.config import CrossbarConfig
+from crossbar.converters import highest_code
+from mapping import Placement
 
 _WORTH_SKIPPING = 0.9
 """Share of driven vectors up to which reading them apart costs less than reading all."""
@@ -22,18 +27,8 @@ class ReadSettings:
 
     sums: int
     """Outputs of the layer and, after them, its reference columns."""
-    cycles: int
-    """Pulses per input code."""
-    pulse_bits: int
-    """Bits of one pulse; 0 where inputs are not quantised."""
-    code_bits: int
-    """Bits of the largest shifted code."""
-    input_offset: int
-    """Code added to every input, where negative inputs are offset."""
-    two_phase: bool
-    """Whether negative codes are read in a second phase."""
-    bipolar: bool
-    """Whether negative codes are driven as negative voltages."""
+    drive: DriveSettings
+    """How codes become pulses."""
     highest: int
     """Largest ADC code; 0 without an ADC."""
     signed: bool
@@ -42,6 +37,20 @@ class ReadSettings:
     """Whether currents can exceed the ADC range."""
     chunk: int
     """Numbers of one product held at a time."""
+
+
+def read_settings(placement: Placement, config: CrossbarConfig, tables: ReadTables) -> ReadSettings:
+    """Collect what a tiled read knows beside its tables."""
+    signed = adc_signed(config, placement)
+    highest = 0 if config.adc is None else highest_code(config.adc, signed=signed)
+    return ReadSettings(
+        sums=placement.outputs_and_references,
+        drive=drive_settings(placement, config.inputs),
+        highest=highest,
+        signed=signed,
+        clips=may_clip(tables, config, highest),
+        chunk=config.chunk,
+    )
 
 
 def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], settings: ReadSettings) -> Tensor:
@@ -65,7 +74,7 @@ def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], se
     """
     result = codes.new_zeros(settings.sums, codes.shape[1])
     vectors = vectors_at_a_time(tables, runs, settings)
-    for sign, phase in _phases(codes, settings):
+    for sign, phase in phases(codes, settings.drive):
         for start in range(0, codes.shape[1], vectors):
             chunk, part = phase[:, start : start + vectors], result[:, start : start + vectors]
             for run in runs:
@@ -76,24 +85,11 @@ def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], se
 def vectors_at_a_time(tables: ReadTables, runs: tuple[BlockRun, ...], settings: ReadSettings) -> int:
     """Return how many input vectors make products of at most `settings.chunk` numbers."""
     rows = tables.row_index.shape[1]
-    widest = max((run.blocks * max(run.conversions, rows - run.first_row) for run in runs), default=1)
-    return max(1, settings.chunk // (settings.cycles * widest))
-
-
-def _phases(codes: Tensor, settings: ReadSettings) -> list[tuple[float, Tensor]]:
-    """Return the codes driven in each phase, as integers where they are cut into pulses, and the sign of the phase."""
-
-    def driven(values: Tensor) -> Tensor:
-        """Return codes in the type in which they are cut into pulses."""
-        if settings.cycles == 1 or settings.bipolar:
-            return values
-        return values.to(torch.uint8 if settings.code_bits <= 8 else torch.int32)
-
-    if settings.input_offset:
-        return [(1.0, driven(codes + settings.input_offset))]
-    if settings.two_phase and codes.numel() and float(codes.amin()) < 0:
-        return [(1.0, driven(codes.clamp(min=0))), (-1.0, driven(codes.neg().clamp_(min=0)))]
-    return [(1.0, driven(codes))]
+    widest = max(
+        (run.lines.cycles * run.lines.blocks * max(run.conversions, rows - run.lines.first_row) for run in runs),
+        default=1,
+    )
+    return max(1, settings.chunk // widest)
 
 
 def _read_run(
@@ -103,12 +99,12 @@ def _read_run(
 
     A vector that drives none of the word lines of a block is not read there: it gives no current, no noise, and no code.
     """
-    driven = _driven_codes(codes, tables, run)
+    driven = driven_codes(codes, tables.lines, run.lines)
     active = driven.any(1)  # (blocks, vectors)
     number = int(active.sum())
     if number == 0:
         return
-    if run.blocks == 1 and number <= _WORTH_SKIPPING * active.shape[1]:
+    if run.lines.blocks == 1 and number <= _WORTH_SKIPPING * active.shape[1]:
         chosen = active[0].nonzero()[:, 0]
         part = result.new_zeros(len(result), number)
         _read_driven(driven[:, :, chosen], None, tables, run, settings, part, sign)
@@ -127,53 +123,26 @@ def _read_driven(
     sign: float,
 ) -> None:
     """Drive codes (blocks, rows, vectors), convert, and add the vectors that are `active` to `result`."""
-    conversions = slice(run.first, run.first + run.blocks * run.conversions)
-    drive = _pulses(driven, settings, tables.matrix.dtype)  # (blocks, rows, cycles * vectors)
+    blocks, cycles = run.lines.blocks, run.lines.cycles
+    conversions = slice(run.first, run.first + blocks * run.conversions)
+    drive = pulses(driven, run.lines, settings.drive, tables.matrix.dtype)  # (blocks, rows, cycles * vectors)
     currents = _product(_run_rows(tables.matrix, run), drive)  # (blocks, conversions, cycles * vectors)
     if tables.variance is not None:
         noise = _product(_run_rows(tables.variance, run), drive * drive).clamp_(min=0).sqrt_()
         currents.addcmul_(noise, torch.randn_like(noise))
     if settings.highest:
         _convert(currents, tables, conversions, settings)
-    total = _over_cycles(currents.view(*currents.shape[:2], settings.cycles, -1), settings.pulse_bits)
+    total = _over_cycles(currents.view(*currents.shape[:2], cycles, -1), settings.drive.pulse_bits)
     if active is not None and tables.adc_offset is not None:
         total = total * active[:, None, :]
-    factor = tables.factor[conversions].view(run.blocks, run.conversions, 1)
+    factor = tables.factor[conversions].view(blocks, run.conversions, 1)
     _add_to_outputs(total, factor, run, tables, result, sign)
 
 
 def _run_rows(values: Tensor, run: BlockRun) -> Tensor:
     """Return a table's part of a run, (blocks, conversions, rows with a word line)."""
-    part = values[run.first : run.first + run.blocks * run.conversions]
-    return part.view(run.blocks, run.conversions, -1)[:, :, run.first_row :]
-
-
-def _driven_codes(codes: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
-    """Return the codes on the word lines of each block, (blocks, rows, vectors), shifted as the rows are."""
-    index = tables.row_index[run.first_block : run.first_block + run.blocks, run.first_row :]
-    blocks, rows = index.shape
-    if run.inputs is not None:
-        driven = codes[run.inputs : run.inputs + blocks * rows].contiguous().view(blocks, rows, -1)
-    else:
-        # Rows without a word line are zero in every table, so what drives them does not matter.
-        driven = codes[index.flatten().clamp(min=0)].view(blocks, rows, -1)
-    if not run.shifted:
-        return driven
-    shift = tables.row_shift[run.first_block : run.first_block + run.blocks, run.first_row :, None]
-    return driven * 2.0**shift if driven.is_floating_point() else driven.to(torch.int32) << shift.to(torch.int32)
-
-
-def _pulses(driven: Tensor, settings: ReadSettings, dtype: torch.dtype) -> Tensor:
-    """Split codes (blocks, rows, vectors) into the pulses of all cycles, (blocks, rows, cycles * vectors)."""
-    if settings.cycles == 1:
-        return driven
-    whole = driven.abs().to(torch.int32) if settings.bipolar else driven
-    shifts = torch.arange(settings.cycles, device=driven.device, dtype=whole.dtype) * settings.pulse_bits
-    digits = whole[:, :, None, :] >> shifts[:, None]  # (blocks, rows, cycles, vectors)
-    drive = digits.bitwise_and_(2**settings.pulse_bits - 1).to(dtype)
-    if settings.bipolar:
-        drive *= driven.sign()[:, :, None, :]
-    return drive.flatten(2)
+    part = values[run.first : run.first + run.lines.blocks * run.conversions]
+    return part.view(run.lines.blocks, run.conversions, -1)[:, :, run.lines.first_row :]
 
 
 def _product(matrix: Tensor, drive: Tensor) -> Tensor:
@@ -215,7 +184,7 @@ def _add_to_outputs(
                 part.flatten(0, 1), worth.flatten(0, 1), value=sign
             )
             continue
-        for block in range(run.blocks):
+        for block in range(run.lines.blocks):
             offset = run.first + block * run.conversions
             output = tables.output[offset + start : offset + stop]
             result.index_add_(0, output, part[block] * worth[block], alpha=sign)

@@ -1,0 +1,57 @@
+"""The current of one ADC code."""
+
+import torch
+from torch import Tensor
+
+from crossbar.array.conversions import Conversions, currents_of
+from crossbar.array.solved import SolvedArrays
+from crossbar.config import CrossbarConfig
+from crossbar.converters import adc_step
+from mapping import Placement
+
+
+def calibrated_adc(config: CrossbarConfig) -> bool:
+    """Return whether the ADC ranges come from calibration."""
+    return config.adc is not None and config.adc.range == "calibrated"
+
+
+def adc_signed(config: CrossbarConfig, placement: Placement) -> bool:
+    """Return whether the currents that reach the ADCs have both signs."""
+    subtracted = config.adc is not None and config.adc.subtraction == "analog"
+    return subtracted or config.inputs.negative == "bipolar" or bool((placement.row_sign < 0).any())
+
+
+def adc_steps(solved: SolvedArrays, found: Conversions) -> Tensor | None:
+    """Return the current of one ADC code per bit line [S x pulse units], (tiles, cols), or None without an ADC.
+
+    It is 0 where a bit line cannot carry a current, or where its range is still to be calibrated.
+    """
+    config, placement = solved.config, solved.placement
+    if config.adc is None or config.inputs.pulse_bits is None:
+        return None
+    if config.adc.range == "calibrated":
+        return solved.calibrated_steps
+    if config.adc.range == "column":
+        largest = _column_currents(solved, found)
+    else:
+        rows = placement.used.any(2).sum(1)  # (tiles,)
+        largest = (rows * config.device.g_max).to(solved.transfer.dtype)[:, None].expand(placement.column_index.shape)
+    return adc_step(
+        config.adc,
+        largest,
+        largest_pulse=2**config.inputs.pulse_bits - 1,
+        signed=adc_signed(config, placement),
+    )
+
+
+def _column_currents(solved: SolvedArrays, found: Conversions) -> Tensor:
+    """Return the largest current of either sign that inputs can send to the converter of each line [S], (tiles, cols)."""
+    matrix = currents_of(solved.signed_transfer, found)  # (conversions, rows)
+    positive, negative = matrix.clamp(min=0).sum(1), matrix.clamp(max=0).sum(1).neg()
+    bipolar = solved.config.inputs.negative == "bipolar"
+    reach = positive + negative if bipolar else torch.maximum(positive, negative)
+    largest = reach.new_zeros(solved.placement.column_index.numel())
+    for lines in (found.column, found.partner):
+        if lines is not None:
+            largest[lines] = reach
+    return largest.view(solved.placement.column_index.shape)

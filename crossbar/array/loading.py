@@ -1,0 +1,118 @@
+"""Checkpoints of programmed arrays: what they must hold, and those of earlier versions."""
+
+import json
+from collections.abc import Mapping, MutableMapping
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from crossbar.array.operation_units import driven_units
+from crossbar.array.programming import parallel_rows
+from crossbar.config import CrossbarConfig
+from crossbar.serialization import config_from_json, config_to_json, tensor_to_text
+
+if TYPE_CHECKING:
+    from crossbar.array.crossbar_array import CrossbarArray
+
+_RENAMED = {
+    "effective_weight": "reader.weight",
+    "effective_variance": "reader.variance",
+    "input_range": "corrections.static_range.bounds",
+    "calibrated_steps": "corrections.adc_steps.steps",
+    "drift_scale": "corrections.drift.factor",
+    "output_scale": "corrections.output_affine.scale",
+    "output_offset": "corrections.output_affine.offset",
+}
+"""Names of version 0.1 that moved."""
+_DERIVED = ("offset_error",)
+"""Names of version 0.1 that are derived now."""
+
+
+def upgraded(state_dict: MutableMapping[str, Any], prefix: str) -> None:
+    """Give the entries of an earlier version their present names and meaning, in place."""
+    for old, new in _RENAMED.items():
+        if prefix + old in state_dict:
+            state_dict[prefix + new] = state_dict.pop(prefix + old)
+            if old == "drift_scale":
+                _fold_drift(state_dict, prefix)
+    for name in _DERIVED:
+        state_dict.pop(prefix + name, None)
+    rows = state_dict.get(prefix + "row_index")
+    if rows is not None and prefix + "row_sign" not in state_dict:
+        state_dict[prefix + "row_sign"] = torch.ones_like(rows)
+
+
+def _fold_drift(state_dict: MutableMapping[str, Any], prefix: str) -> None:
+    """Multiply the effective weight by a drift factor, which version 0.1 applied to the outputs."""
+    factor = state_dict[prefix + "corrections.drift.factor"]
+    for name, power in (("reader.weight", 1), ("reader.variance", 2)):
+        if state_dict.get(prefix + name) is not None:
+            column = factor[:, None] if factor.ndim else factor
+            state_dict[prefix + name] = state_dict[prefix + name] * column**power
+
+
+def check_complete(state_dict: Mapping[str, Any], prefix: str, names: list[str]) -> None:
+    """Raise unless a checkpoint holds either no chip or every tensor that any chip has."""
+    missing = [name for name in names if prefix + name not in state_dict]
+    if missing and len(missing) < len(names):
+        raise RuntimeError(
+            f"The checkpoint's chip at `{prefix}` lacks {', '.join(missing)}: it is incomplete. Save the model again."
+        )
+
+
+def take_over(module: nn.Module, state_dict: Mapping[str, Any], prefix: str, *, device: torch.device) -> None:
+    """Give every saved buffer of a module and its children the shape it has in a checkpoint, or None."""
+    for path, child in module.named_modules():
+        start = f"{prefix}{path}." if path else prefix
+        for name in child._buffers:
+            if name in child._non_persistent_buffers_set:
+                continue
+            stored = state_dict.get(start + name)
+            setattr(child, name, None if stored is None else torch.empty_like(stored, device=device))
+
+
+def described(state: Tensor, config: CrossbarConfig) -> dict[str, Any]:
+    """Return the placement numbers that a checkpoint describes its arrays by.
+
+    Raises
+    ------
+    RuntimeError
+        If the description is damaged, or of another config than the layer's.
+    """
+    try:
+        data = json.loads(tensor_to_text(state))
+        text, shape = str(data["config"]), dict(data["placement"])
+    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
+        raise RuntimeError(
+            f"The checkpoint's description of its arrays (`_extra_state`) is damaged: {error!r}. Save the model again."
+        ) from error
+    if not _describes(text, config):
+        raise RuntimeError(
+            "The checkpoint was made with another CrossbarConfig than this layer has. Convert the model with the "
+            f"checkpoint's config, or load the digital weights only. Checkpoint: {text}. "
+            f"Layer: {config_to_json(config)}."
+        )
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in shape.items()}
+
+
+def forget_idle_units(array: "CrossbarArray") -> None:
+    """Drop the operation units without word lines, which checkpoints of version 0.1 hold."""
+    placement = array.placement
+    rows = parallel_rows(placement, array.config)
+    if rows is None:
+        return
+    driven = driven_units(placement, rows)
+    steps = array.corrections["adc_steps"]
+    for module, name, axis in ((array, "transfer", 0), (array, "converter_errors", 1), (steps, "steps", 0)):
+        tensor = getattr(module, name)
+        if tensor is not None and tensor.shape[axis] == len(driven):
+            setattr(module, name, tensor[(slice(None),) * axis + (driven,)])
+
+
+def _describes(text: str, config: CrossbarConfig) -> bool:
+    """Return whether the JSON of a config, perhaps of a version with fewer fields, is that of `config`."""
+    try:
+        return config_from_json(text) == config
+    except ValueError:
+        return False

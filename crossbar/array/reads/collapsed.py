@@ -1,0 +1,61 @@
+"""The collapsed read: one product with the effective weight, and one more for fresh read noise.
+
+It gives the numbers of a tiled read wherever nothing after the arrays is non-linear.
+"""
+
+from typing import final
+
+import torch
+from torch import Tensor
+
+from crossbar.array.collapse import effective_variance
+from crossbar.array.reads.base import AbstractRead
+from crossbar.array.solved import SolvedArrays
+from crossbar.array.wiring import Wiring
+from crossbar.config import CrossbarConfig
+from crossbar.converters import pulse_power
+
+
+@final
+class CollapsedRead(AbstractRead):
+    """Read one effective weight, and draw noise of the output-referred variance.
+
+    `var(I_j) = sum_i x_i^2 var(G_ij)` is exact for independent Gaussian cells; `x_i^2` is summed over pulses.
+    """
+
+    variance: Tensor | None
+
+    def __init__(self, config: CrossbarConfig) -> None:
+        super().__init__(config)
+        self.register_buffer("variance", None)
+
+    @property
+    def keeps_transfer(self) -> bool:
+        """Whether the transfer matrices have to stay at hand."""
+        return False
+
+    def prepare_own(self, solved: SolvedArrays) -> None:
+        """Collapse the variance of the cells, (outputs, inputs per group)."""
+        self.variance = None
+        if solved.variance is not None:
+            variance = effective_variance(solved.placement, self.config.device, solved.variance, gain=solved.gain)
+            self.variance = variance.t().contiguous()
+
+    def read(self, codes: Tensor, wiring: Wiring) -> Tensor:
+        """Multiply once, and once more for the spread of fresh read noise."""
+        outputs = self.read_without_converters(codes, wiring)
+        if self.variance is None:
+            return outputs
+        spread = self._variance_of_outputs(codes.detach(), self.variance, wiring).sqrt_()
+        return torch.addcmul(outputs, spread, torch.randn_like(outputs))
+
+    def _variance_of_outputs(self, codes: Tensor, variance: Tensor, wiring: Wiring) -> Tensor:
+        """Return the output-referred variance of fresh read noise."""
+        inputs = self.config.inputs
+        weight = wiring.shape_weight(variance)
+        if not inputs.offset_code:
+            return wiring.linear_map(pulse_power(codes, inputs), weight)  # sums of products of numbers >= 0
+        # Padding is driven with the offset too, so what it adds is told apart from what the inputs add.
+        rest = pulse_power(torch.full_like(codes[..., :1], float(inputs.offset_code)), inputs)
+        excess = wiring.linear_map(pulse_power(codes + inputs.offset_code, inputs) - rest, weight)
+        return (excess + wiring.per_output(variance.sum(1)) * rest.flatten()[0]).clamp_(min=0)

@@ -1,0 +1,98 @@
+"""The tiled read: every tile, input cycle and slice is read and converted by itself."""
+
+from dataclasses import fields
+from typing import final
+
+import torch
+from torch import Tensor
+
+from crossbar.array.collapse import digital_weight, output_share
+from crossbar.array.conversions import find_conversions
+from crossbar.array.converter_steps import adc_steps, calibrated_adc
+from crossbar.array.reads.base import AbstractRead, offset_output
+from crossbar.array.reads.tiled.engine import ReadSettings, read_settings, read_tiles
+from crossbar.array.reads.tiled.operator import describe_read, read_in_graph
+from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, read_tables
+from crossbar.array.solved import SolvedArrays
+from crossbar.array.wiring import VectorWiring, Wiring
+from crossbar.config import CrossbarConfig
+from crossbar.converters import straight_through
+from mapping import subtract_references
+
+_TABLES = tuple(f.name for f in fields(ReadTables))
+
+
+@final
+class TiledRead(AbstractRead):
+    """Read block by block through the converters; a gradient passes as if they were ideal (straight through)."""
+
+    scale: Tensor
+    share: Tensor | None
+    digital: Tensor | None
+    offset_output: Tensor | None
+
+    def __init__(self, config: CrossbarConfig) -> None:
+        super().__init__(config)
+        self.runs: tuple[BlockRun, ...] = ()
+        self.settings: ReadSettings | None = None
+        self._description = ""
+        self._groups = 1
+        for name in ("scale", "share", "digital", "offset_output", *_TABLES):
+            self.register_buffer(name, None, persistent=False)
+
+    @property
+    def keeps_transfer(self) -> bool:
+        """Whether the transfer matrices have to stay at hand."""
+        return True
+
+    @property
+    def tables(self) -> ReadTables:
+        """The bit lines laid out as conversions."""
+        return ReadTables(**{name: getattr(self, name) for name in _TABLES})
+
+    def prepare_own(self, solved: SolvedArrays) -> None:
+        """Lay out the tables, and what the periphery adds."""
+        placement, config = solved.placement, self.config
+        analog = config.adc is not None and config.adc.subtraction == "analog"
+        found = find_conversions(placement, analog_subtraction=analog)
+        tables, self.runs = read_tables(solved, found, adc_steps(solved, found))
+        for name in _TABLES:
+            setattr(self, name, getattr(tables, name))
+        # Ranges that are still to be calibrated leave nothing to read with.
+        waiting = calibrated_adc(config) and solved.calibrated_steps is None
+        self.settings = None if waiting else read_settings(placement, config, tables)
+        self._description = "" if self.settings is None else describe_read(self.runs, self.settings)
+        self._groups = placement.groups
+        self.scale, self.offset_output = placement.scale, offset_output(placement, config)
+        dtype = solved.transfer.dtype
+        self.share = output_share(placement, solved.gain).to(dtype) if placement.references else None
+        digital = digital_weight(placement, config.device)
+        self.digital = None if digital is None else digital.t().to(dtype).contiguous()
+
+    def read(self, codes: Tensor, wiring: Wiring) -> Tensor:
+        """Read every conversion."""
+        with torch.no_grad():
+            outputs = wiring.assemble(self._read_vectors(wiring.input_vectors(codes)), codes)
+        if not codes.requires_grad:
+            return outputs
+        return straight_through(self.read_without_converters(codes, wiring), outputs)
+
+    def _read_vectors(self, codes: Tensor) -> Tensor:
+        """Read (vectors, inputs) -> (vectors, outputs)."""
+        settings = self.settings
+        if settings is None:
+            raise RuntimeError(
+                "The ADC ranges are not set. Call `calibration.calibrate_adc_ranges(model, batches)`, or give "
+                "`ADC(range='full')`."
+            )
+        if torch.compiler.is_compiling():
+            outputs = read_in_graph(codes.t(), self.tables, self._description).t()
+        else:
+            outputs = read_tiles(codes.t(), self.tables, self.runs, settings).t()
+        if self.share is not None:
+            outputs = subtract_references(outputs, self.share)
+        if self.digital is not None:
+            driven = codes + settings.drive.input_offset
+            outputs = outputs + VectorWiring(self._groups).linear_map(driven, self.digital)
+        outputs = outputs * self.scale
+        return outputs if self.offset_output is None else outputs - self.offset_output

@@ -1,0 +1,174 @@
+"""What a tiled read needs, laid out for wide matrix products."""
+
+import itertools
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from crossbar.array.collapse import column_factor
+from crossbar.array.conversions import Conversions, by_conversion, currents_of
+from crossbar.array.drive import LineRun, WordLines, ascending_from, describe_lines, word_lines
+from crossbar.array.solved import SolvedArrays
+from crossbar.config import CrossbarConfig
+from crossbar.converters import InputConfig
+
+_SMALL_BLOCK = 4096
+"""Cells below which blocks are read together: one product of many small blocks, but of few large ones."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReadTables:
+    """One row per conversion, in units of the ADC step where there is an ADC, else of siemens."""
+
+    matrix: Tensor
+    """Transfer matrices, transposed, with the sign of their word lines, (conversions, rows); 0 where no word line is."""
+    variance: Tensor | None
+    """Read-noise variance of their entries, (conversions, rows), or None."""
+    output: Tensor
+    """Output, or reference column after the outputs, that each conversion feeds, int64, (conversions,)."""
+    factor: Tensor
+    """What one unit is worth in integer weight units, (conversions,)."""
+    adc_offset: Tensor | None
+    """Offset of each converter [codes], (conversions,), or None."""
+    adc_bow: Tensor | None
+    """Integral non-linearity of each converter at half range [codes], (conversions,), or None."""
+    row_index: Tensor
+    """Inputs of the word lines of each block, -1 for none, int64, (blocks, rows)."""
+    row_shift: Tensor
+    """Their power-of-two shifts, int64, (blocks, rows)."""
+
+    @property
+    def lines(self) -> WordLines:
+        """The word lines, as the drive knows them."""
+        return WordLines(row_index=self.row_index, row_shift=self.row_shift)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BlockRun:
+    """Neighbouring blocks of one shape, read together."""
+
+    lines: LineRun
+    """Their word lines."""
+    first: int
+    """First conversion."""
+    conversions: int
+    """Conversions of one block."""
+    segments: tuple[tuple[int, int, int | None], ...]
+    """Ranges of conversions within a block and the first output they feed, where those ascend; else None."""
+
+
+def read_tables(
+    solved: SolvedArrays, found: Conversions, steps: Tensor | None
+) -> tuple[ReadTables, tuple[BlockRun, ...]]:
+    """Lay the bit lines of solved arrays out, block by block.
+
+    Parameters
+    ----------
+    solved
+        Transfer matrices and what else a read depends on.
+    found
+        Their conversions.
+    steps
+        Current of one ADC code [S x pulse units], (tiles, cols), or None without an ADC.
+    """
+    placement, config = solved.placement, solved.config
+    matrix, noise = currents_of(solved.signed_transfer, found), None
+    if solved.variance is not None:
+        noise = by_conversion(solved.variance, found.column)
+        noise = noise if found.partner is None else noise + by_conversion(solved.variance, found.partner)
+    factor = column_factor(placement, config.device, gain=solved.gain).flatten()[found.column]
+    offset = bow = None
+    if steps is not None:
+        step = steps.flatten()[found.column]
+        factor = factor * step
+        gain = torch.ones_like(step)
+        if solved.converter_errors is not None:
+            relative, offset, bow = solved.converter_errors.flatten(1)[:, found.column]
+            gain = 1 + relative
+        # A line that cannot carry a current has no step: its codes are worth nothing, and it gives none but its offset.
+        codes_per_siemens = torch.where(step > 0, gain / step, 0)[:, None]
+        matrix = matrix * codes_per_siemens
+        # One after the other: behind wires an open bit line has a step of rounding errors, whose square underflows.
+        noise = None if noise is None else noise * codes_per_siemens * codes_per_siemens
+    lines = word_lines(placement, found.block_tile)
+    tables = ReadTables(
+        matrix=matrix,
+        variance=noise,
+        output=found.output,
+        factor=factor,
+        adc_offset=offset,
+        adc_bow=bow,
+        row_index=lines.row_index,
+        row_shift=lines.row_shift,
+    )
+    return tables, find_runs(found.per_block(), found.output, lines, config.inputs)
+
+
+def may_clip(tables: ReadTables, config: CrossbarConfig, highest: int) -> bool:
+    """Return whether any input can drive a converter beyond its range, so that reads have to clip."""
+    if config.adc is None or config.inputs.pulse_bits is None:
+        return False
+    if tables.variance is not None or tables.adc_offset is not None:
+        return True
+    largest = float(tables.matrix.abs().sum(1).max()) * (2**config.inputs.pulse_bits - 1) if len(tables.matrix) else 0.0
+    return largest > highest + 0.49
+
+
+def find_runs(counts: Tensor, output: Tensor, lines: WordLines, inputs: InputConfig) -> tuple[BlockRun, ...]:
+    """Join neighbouring blocks that are small and alike, so that they are read together.
+
+    Parameters
+    ----------
+    counts
+        Conversions of each block, (blocks,).
+    output
+        Output of each conversion, (conversions,).
+    lines
+        Word lines of each block.
+    inputs
+        How codes become pulses.
+    """
+    blocks, rows = describe_lines(lines, inputs), lines.row_index.shape[1]
+    conversions: list[int] = counts.tolist()
+    outputs = torch.split(output, conversions)
+    runs: list[BlockRun] = []
+    start = block = 0
+    while block < len(blocks):
+        number = _alike(blocks, conversions, block, rows)
+        joined = blocks[block : block + number]
+        first_row = joined[0].first_row
+        run = replace(
+            joined[0],
+            blocks=number,
+            inputs=ascending_from(lines.row_index[block : block + number, first_row:]),
+            shifted=any(one.shifted for one in joined),
+        )
+        segments = _segments(torch.stack(outputs[block : block + number]))
+        runs.append(BlockRun(lines=run, first=start, conversions=conversions[block], segments=segments))
+        start += number * conversions[block]
+        block += number
+    return tuple(runs)
+
+
+def _alike(blocks: list[LineRun], conversions: list[int], block: int, rows: int) -> int:
+    """Return how many blocks from `block` on can be read together."""
+
+    def shape(number: int) -> tuple[int, int, int]:
+        return conversions[number], blocks[number].first_row, blocks[number].cycles
+
+    if conversions[block] * (rows - blocks[block].first_row) > _SMALL_BLOCK:
+        return 1
+    number = 1
+    while block + number < len(blocks) and shape(block + number) == shape(block):
+        number += 1
+    return number
+
+
+def _segments(outputs: Tensor) -> tuple[tuple[int, int, int | None], ...]:
+    """Cut the conversions of a run, feeding `outputs` (blocks, conversions), where their outputs start again."""
+    conversions = outputs.shape[1]
+    if conversions == 0:
+        return ()
+    cuts = [0, *(torch.nonzero(outputs[0].diff() != 1)[:, 0] + 1).tolist(), conversions]
+    return tuple((start, stop, ascending_from(outputs[:, start:stop])) for start, stop in itertools.pairwise(cuts))

@@ -1,0 +1,34 @@
+"""Programmed arrays with their wires solved: all that a read depends on."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from crossbar.config import CrossbarConfig
+from mapping import Placement
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SolvedArrays:
+    """What the ways to read prepare themselves from, at one time of the chip."""
+
+    placement: Placement
+    """Where the cells are; where few word lines are driven at a time, every operation unit is a tile of its own."""
+    config: CrossbarConfig
+    """Technology."""
+    transfer: Tensor
+    """Transfer matrices, exact for the wires [S], (tiles, rows, cols)."""
+    variance: Tensor | None
+    """Variance that fresh read noise adds to their entries [S^2], or None."""
+    converter_errors: Tensor | None
+    """Relative gain error, offset and non-linearity [codes] of each bit line's converter, (3, tiles, cols), or None."""
+    calibrated_steps: Tensor | None
+    """Current of one ADC code from calibration [S x pulse units], (tiles, cols), or None."""
+    gain: Tensor | None
+    """Digital factor on all that the arrays give, before digital offsets, () or (outputs,), or None."""
+
+    @property
+    def signed_transfer(self) -> Tensor:
+        """Transfer matrices with the sign with which each word line is driven [S], (tiles, rows, cols)."""
+        sign = self.placement.row_sign
+        return self.transfer * sign[:, :, None] if bool((sign < 0).any()) else self.transfer
