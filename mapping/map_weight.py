@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from devices.validation import check_instance, check_integer
 from mapping.config import MappingConfig
 from mapping.merge_columns import merge_columns
 from mapping.placement import Placement
@@ -37,9 +38,13 @@ def map_weight(weight: Tensor, config: MappingConfig, *, groups: int = 1) -> Pla
     ------
     ValueError
         If `weight` is empty, not finite, or its outputs do not divide by `groups`.
+    TypeError
+        If `weight` is not a floating-point tensor, or `config` no `MappingConfig`.
     """
-    quantized = quantize_weight(weight.detach(), config.effective_quantizer())
-    if groups < 1 or weight.shape[1] % groups:
+    check_instance("config", config, MappingConfig)
+    check_integer("groups", groups, at_least=1)
+    quantized = quantize_weight(weight, config.effective_quantizer())
+    if weight.shape[1] % groups:
         raise ValueError(f"`groups` must divide the {weight.shape[1]} outputs. Got {groups}.")
     return arrange(_place_groups(quantized, config, groups), config)
 

@@ -51,11 +51,11 @@ def _pack(placement: Placement, tile: Tensor, col: Tensor, block: Tensor, signif
     order = torch.argsort(block, stable=True)
     tile, col, block, significance = tile[order], col[order], block[order], significance[order]
     _, counts = torch.unique_consecutive(block, return_counts=True)
-    width = min(placement.array_shape[1], int(counts.max()) if len(counts) else 0)
-    arrays = -(-counts // max(width, 1))
+    width = min(placement.array_shape[1], int(counts.max())) if len(counts) else placement.levels.shape[2]
+    arrays = -(-counts // width)
     position = torch.arange(len(tile), device=tile.device) - (counts.cumsum(0) - counts).repeat_interleave(counts)
-    new_tile = (arrays.cumsum(0) - arrays).repeat_interleave(counts) + position // max(width, 1)
-    new_col = position % max(width, 1)
+    new_tile = (arrays.cumsum(0) - arrays).repeat_interleave(counts) + position // width
+    new_col = position % width
     total, rows = int(arrays.sum()), placement.levels.shape[1]
     levels = placement.levels.new_zeros(total, rows, width)
     levels[new_tile, :, new_col] = placement.levels[tile, :, col]

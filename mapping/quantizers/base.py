@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from devices.validation import check_instance
+
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizedWeight:
@@ -14,7 +16,7 @@ class QuantizedWeight:
     codes: Tensor
     """Signed integer codes, int32, (inputs, outputs)."""
     scale: Tensor
-    """Weight of one code unit: () for one number per matrix, (outputs,) for one per output."""
+    """Weight of one code unit: () for one number per matrix, (outputs,) for one per output; 0 where all weights are."""
     magnitude_bits: int
     """Bits of the largest magnitude, so that `abs(codes) < 2**magnitude_bits`."""
 
@@ -37,7 +39,11 @@ class AbstractQuantizer(ABC):
 
     @abstractmethod
     def quantize(self, weight: Tensor) -> QuantizedWeight:
-        """Return the codes of `weight` (inputs, outputs)."""
+        """Return the codes of `weight` (inputs, outputs).
+
+        Unchecked, for training: weights that are not finite give codes that dequantise to NaN, as they would in torch.
+        `quantize_weight` refuses them.
+        """
 
 
 def quantize_weight(weight: Tensor, quantizer: AbstractQuantizer) -> QuantizedWeight:
@@ -57,20 +63,38 @@ def quantize_weight(weight: Tensor, quantizer: AbstractQuantizer) -> QuantizedWe
     TypeError
         If `weight` is not floating point.
     """
-    if not weight.is_floating_point():
-        raise TypeError(f"`weight` must be floating point. Got {weight.dtype}. Convert it with `weight.float()`.")
-    if weight.ndim != 2 or weight.numel() == 0:
-        raise ValueError(f"`weight` must be a non-empty (inputs, outputs) matrix. Got shape {tuple(weight.shape)}.")
+    _check_matrix(weight)
+    check_instance("quantizer", quantizer, AbstractQuantizer)
     if not torch.isfinite(weight).all():
         bad = int((~torch.isfinite(weight)).sum())
         raise ValueError(
             f"`weight` must be finite. Got {bad} NaN or infinite entries: check the training that made it."
         )
-    return quantizer.quantize(weight)
+    return quantizer.quantize(weight.detach())
 
 
 def fake_quantize(weight: Tensor, quantizer: AbstractQuantizer) -> Tensor:
-    """Quantise and dequantise `weight` (inputs, outputs) with the gradient passed straight through."""
+    """Quantise and dequantise `weight` (inputs, outputs) with the gradient passed straight through.
+
+    NaN and infinite weights come out as NaN, so that a training loop sees them in its loss.
+
+    Raises
+    ------
+    ValueError
+        If `weight` is not a matrix, or is empty.
+    TypeError
+        If `weight` is not floating point.
+    """
+    _check_matrix(weight)
     with torch.no_grad():
         rounded = quantizer.quantize(weight).dequantize().to(weight.dtype)
     return weight + (rounded - weight).detach()
+
+
+def _check_matrix(weight: Tensor) -> None:
+    """Raise unless `weight` is a matrix of real numbers."""
+    if not isinstance(weight, Tensor) or not weight.is_floating_point():
+        got = weight.dtype if isinstance(weight, Tensor) else type(weight).__name__
+        raise TypeError(f"`weight` must be floating point. Got {got}. Convert it with `weight.float()`.")
+    if weight.ndim != 2 or weight.numel() == 0:
+        raise ValueError(f"`weight` must be a non-empty (inputs, outputs) matrix. Got shape {tuple(weight.shape)}.")

@@ -25,6 +25,9 @@ def quantize_with_scale(
 ) -> QuantizedWeight:
     """Choose the scale of a matrix and round it to codes.
 
+    Where all weights are zero, codes and scale are 0, so that nothing that cells do reaches the output. Where one is NaN or
+    infinite, the scale is NaN, and so is the matrix that the codes stand for.
+
     Parameters
     ----------
     weight
@@ -43,9 +46,13 @@ def quantize_with_scale(
     magnitude = weight.abs()
     largest = magnitude.amax(0) if granularity == "output" else magnitude.amax()
     widest = largest / largest_code
-    widest = torch.where(widest > 0, widest, 1)
-    scale = widest if choice == "max" else _least_squares(magnitude, nearest, widest)
-    return QuantizedWeight(codes=nearest(weight / scale).to(torch.int32), scale=scale, magnitude_bits=magnitude_bits)
+    usable = (widest > 0) & widest.isfinite()
+    unit = torch.where(usable, widest, 1)
+    if choice == "least_squares":
+        unit = _least_squares(magnitude.nan_to_num(0, posinf=0), nearest, unit)
+    codes = nearest((weight / unit).nan_to_num_(0)).to(torch.int32)
+    scale = torch.where(usable, unit, widest - widest)  # 0 of zeros, NaN of what is not finite
+    return QuantizedWeight(codes=codes, scale=scale, magnitude_bits=magnitude_bits)
 
 
 def _least_squares(magnitude: Tensor, nearest: Callable[[Tensor], Tensor], widest: Tensor) -> Tensor:

@@ -209,6 +209,14 @@ def test_refuses_what_cannot_be_mapped():
     config = MappingConfig()
     with pytest.raises(ValueError, match=r"`groups` must divide the 4 outputs. Got 3"):
         map_weight(torch.ones(2, 4), config, groups=3)
+    with pytest.raises(ValueError, match=r"`groups` must be >= 1. Got 0"):
+        map_weight(torch.ones(2, 4), config, groups=0)
+    with pytest.raises(TypeError, match="`config` must be"):
+        map_weight(torch.ones(2, 4), {"weight_bits": 8})
+    with pytest.raises(TypeError, match="`quantizer` must be"):
+        quantize_weight(torch.ones(2, 4), 8)
+    with pytest.raises(TypeError, match=r"`weight` must be floating point. Got list"):
+        quantize_weight([[1.0]], config.effective_quantizer())
     with pytest.raises(ValueError, match="`inputs` must have 2 entries per vector"):
         integer_product(map_weight(torch.ones(2, 4), config), torch.ones(1, 3, dtype=torch.int64))
 

@@ -82,6 +82,33 @@ class TestContract:
         assert quantized.dequantize().isfinite().all()
         assert value or not quantized.codes.any()
 
+    def test_zeros_have_no_unit(self, quantizer):
+        """A unit of anything else would carry the noise of the cells to the output."""
+        weight = weights(10)
+        weight[:, 2] = 0
+        quantized = quantize_weight(weight, quantizer)
+        assert not quantize_weight(torch.zeros(4, 3), quantizer).scale.any()
+        if quantizer.granularity == "output":
+            assert quantized.scale[2] == 0
+            assert (quantized.scale > 0).sum() == 6
+            others = torch.arange(7) != 2
+            alone = quantize_weight(weight[:, others], quantizer)
+            assert torch.equal(quantized.codes[:, others], alone.codes)
+        assert not quantized.codes[:, 2].any()
+
+    @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+    @pytest.mark.parametrize("size", [30, 6000])  # the larger one through the histogram
+    def test_training_sees_what_is_not_finite(self, quantizer, value, size):
+        weight = weights(11, (size, 4), torch.float32)
+        weight[1, 2] = value
+        quantized = quantizer.quantize(weight)
+        assert int(quantized.codes.abs().max()) < 2**quantizer.magnitude_bits
+        seen = fake_quantize(weight.requires_grad_(), quantizer)
+        if quantizer.granularity == "tensor":
+            assert seen.isnan().all()
+        else:
+            assert seen.isnan().any(0).tolist() == [False, False, True, False]
+
     def test_gradient_passes_straight_through(self, quantizer):
         weight = weights(7).requires_grad_()
         seen = fake_quantize(weight, quantizer)
@@ -102,6 +129,12 @@ class TestContract:
             quantize_weight(torch.ones(0, 2), quantizer)
         with pytest.raises(ValueError, match=r"`weight` must be finite. Got 1 NaN"):
             quantize_weight(torch.tensor([[1.0, float("nan")]]), quantizer)
+        with pytest.raises(ValueError, match=r"`weight` must be finite. Got 2 NaN"):
+            quantize_weight(torch.tensor([[-float("inf"), float("inf")]]), quantizer)
+        with pytest.raises(TypeError, match=r"`weight` must be floating point. Got torch.int64"):
+            fake_quantize(torch.ones(2, 2, dtype=torch.int64), quantizer)
+        with pytest.raises(ValueError, match=r"non-empty \(inputs, outputs\) matrix. Got shape \(3,\)"):
+            fake_quantize(torch.ones(3), quantizer)
         with pytest.raises(ValueError, match=r"`scale` must be one of 'max', 'least_squares'. Got 'mean'"):
             dataclasses.replace(quantizer, scale="mean")
         with pytest.raises(ValueError, match="`granularity` must be one of"):
