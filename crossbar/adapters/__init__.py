@@ -1,10 +1,34 @@
-"""Which layer stands for which module: those of torch.nn, those of other libraries, and a user's own."""
+"""Which layer stands for which module: those of torch.nn, those of other libraries, and a user's own.
+
+One's own layers need no registration. A mapping is given to `convert_to_analog(model, config, adapters=...)`, and to
+`digital_twin`, from a class (or its full name, so that its library need not be imported) to either
+
+- an `AbstractAnalogLayer`, where the layer is one weight matrix: its `hold` takes over the parameters; or
+- a function that returns the same module rebuilt around layers which can be converted, sharing its parameters:
+
+>>> class Scaled(nn.Linear):
+...     def forward(self, x):
+...         return 3 * super().forward(x)
+>>> class Rebuilt(nn.Module):
+...     def __init__(self, scaled):
+...         super().__init__()
+...         self.product = nn.Linear(scaled.in_features, scaled.out_features)
+...         self.product.weight, self.product.bias = scaled.weight, scaled.bias
+...     def forward(self, x):
+...         return 3 * self.product(x)
+>>> analog = xb.convert_to_analog(model, config, adapters={Scaled: Rebuilt})
+
+`convert_to_digital` restores the very modules that were there.
+"""
 
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 
 from torch import nn
 
+from crossbar.adapters.huggingface_conv1d import AnalogTransposedLinear as AnalogTransposedLinear
+from crossbar.adapters.multi_step import MultiStep as MultiStep
+from crossbar.adapters.standardised_convolution import AnalogStandardisedConv2d as AnalogStandardisedConv2d
 from crossbar.layers import ANALOG_LAYERS, COMPOSITE_LAYERS, AbstractAnalogLayer
 
 Adapter = type[AbstractAnalogLayer] | Callable[[nn.Module], nn.Module]
@@ -13,9 +37,11 @@ converted, with the same parameters."""
 Adapters = Mapping[type[nn.Module] | str, Adapter]
 """Adapters by class, or by its full name where its library should not be imported ("package.module.Class")."""
 
-_TORCH: dict[type[nn.Module] | str, Adapter] = {kind: layer for kind, layer in ANALOG_LAYERS.items()}
-_TORCH.update({digital: cls.from_digital for digital, cls in COMPOSITE_LAYERS.items()})
-ADAPTERS: Adapters = MappingProxyType(_TORCH)
+_KNOWN: dict[type[nn.Module] | str, Adapter] = {kind: layer for kind, layer in ANALOG_LAYERS.items()}
+_KNOWN.update({digital: cls.from_digital for digital, cls in COMPOSITE_LAYERS.items()})
+_KNOWN.update({name: kind for kind in (AnalogTransposedLinear, AnalogStandardisedConv2d) for name in kind.names})
+_KNOWN.update({name: MultiStep.from_digital for name in MultiStep.names})
+ADAPTERS: Adapters = MappingProxyType(_KNOWN)
 """The adapters that conversion knows by itself."""
 
 

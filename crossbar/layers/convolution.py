@@ -1,7 +1,7 @@
 """What convolutions of one, two and three dimensions share."""
 
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, cast
 
 import torch
@@ -114,11 +114,12 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
 
     def _fully_padded(self, x: Tensor) -> Tensor:
         mode = "constant" if self.padding_mode == "zeros" else self.padding_mode
-        amounts = [amount for pair in reversed(self._padding_pairs()) for amount in pair]
+        pairs = self._padding_pairs(x.shape[-len(self.kernel_size) :])
+        amounts = [amount for pair in reversed(pairs) for amount in pair]
         return F.pad(x, amounts, mode=mode) if any(amounts) else x
 
-    def _padding_pairs(self) -> list[tuple[int, int]]:
-        """Return the padding before and after each spatial dimension."""
+    def _padding_pairs(self, sizes: Sequence[int]) -> list[tuple[int, int]]:
+        """Return the padding before and after each spatial dimension of an image of `sizes`."""
         if isinstance(self.padding, str):
             total = [
                 d * (k - 1) if self.padding == "same" else 0
@@ -129,5 +130,5 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
 
     def _output_sizes(self, x: Tensor) -> list[int]:
         sizes = x.shape[-len(self.kernel_size) :]
-        geometry = zip(sizes, self._padding_pairs(), self.kernel_size, self.stride, self.dilation, strict=True)
+        geometry = zip(sizes, self._padding_pairs(sizes), self.kernel_size, self.stride, self.dilation, strict=True)
         return [(n + sum(pad) - d * (k - 1) - 1) // s + 1 for n, pad, k, s, d in geometry]
