@@ -3,7 +3,7 @@
 import warnings
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -109,15 +109,20 @@ class _Counted(NamedTuple):
 
 def _count(layer: AbstractAnalogLayer) -> _Counted:
     config, groups = layer.array.config.mapping, layer.array.groups
-    cycles = layer.array.config.inputs.cycles
+    technology = layer.array.config
+    cycles = technology.inputs.cycles
+    read_out: dict[str, Any] = {
+        "parallel_rows": technology.parallel_rows,
+        "subtract_pairs": technology.adc is not None and technology.adc.subtraction == "analog",
+    }
     weight = layer.weight_matrix().detach()
     on_chip = layer.array.programmed_yet
     placement = layer.array.placement if on_chip else map_weight(weight, config, groups=groups)
     before = code_bit_density(quantize_weight(weight, config.effective_quantizer()), config.encoding)
-    footprints = {"own": footprint(placement, cycles)}
+    footprints = {"own": footprint(placement, cycles, **read_out)}
     for name, baseline in BASELINES.items():
         footprints[name] = dense_footprint(
-            baseline(config), inputs=weight.shape[0], outputs=weight.shape[1], groups=groups, cycles=cycles
+            baseline(config), inputs=weight.shape[0], outputs=weight.shape[1], groups=groups, cycles=cycles, **read_out
         )
     return _Counted(
         footprints=footprints,

@@ -6,10 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from crossbar.array.conversions import find_conversions
-from crossbar.array.drive import block_pulses, describe_lines, word_lines
-from crossbar.config import CrossbarConfig
-from mapping import Placement
+from crossbar.array.drive import block_pulses
 
 if TYPE_CHECKING:
     from crossbar.array.crossbar_array import CrossbarArray
@@ -70,33 +67,3 @@ def count_reads(array: "CrossbarArray", codes: Tensor, count: ReadCount) -> None
             count.reads_needed += active * tiles
             count.conversions += everything * conversions
             count.conversions_needed += active * conversions
-
-
-@dataclass(frozen=True, kw_only=True)
-class VectorCount:
-    """What one input vector takes, of one phase and with nothing skipped."""
-
-    conversions: int
-    """ADC conversions."""
-    cycles: int
-    """Input cycles of the block with the most."""
-
-
-def count_vector(placement: Placement, config: CrossbarConfig) -> VectorCount:
-    """Return what reading one vector takes.
-
-    Parameters
-    ----------
-    placement
-        Where the cells are, operation units as tiles of their own.
-    config
-        Inputs and converters.
-    """
-    if not placement.tiles:
-        return VectorCount(conversions=0, cycles=0)
-    analog = config.adc is not None and config.adc.subtraction == "analog"
-    found = find_conversions(placement, analog_subtraction=analog)
-    runs = describe_lines(word_lines(placement, found.block_tile), config.inputs)
-    cycles = [run.cycles for run in runs]
-    conversions = sum(number * own for number, own in zip(found.per_block().tolist(), cycles, strict=True))
-    return VectorCount(conversions=conversions, cycles=max(cycles, default=0))

@@ -3,6 +3,10 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
 from mapping.placement import Placement
 
 Cycles = Callable[[int], int]
@@ -20,7 +24,7 @@ class Footprint:
     array_cells: int
     """Cells of one array."""
     adc_conversions: int
-    """Conversions per input vector: every used bit line in every cycle of its array."""
+    """Conversions per input vector: every used bit line, or pair of them, in every cycle of its operation unit."""
     input_cycles: int
     """Cycles per input vector, that is, of the array with the most."""
 
@@ -30,19 +34,42 @@ class Footprint:
         return self.cells / (self.crossbars * self.array_cells) if self.crossbars else 0.0
 
 
-def footprint(placement: Placement, cycles: Cycles) -> Footprint:
+def footprint(
+    placement: Placement, cycles: Cycles, *, parallel_rows: int | None = None, subtract_pairs: bool = False
+) -> Footprint:
     """Return what a placement takes.
 
     An array with shifted rows reads for as many cycles as its largest shift asks for; the others stop earlier.
+
+    Parameters
+    ----------
+    placement
+        Where the cells are.
+    cycles
+        Input cycles of a read whose largest row shift is the argument, as `InputConfig.cycles`.
+    parallel_rows
+        Word lines driven at a time; each group that has one is read and converted by itself. None: all of an array.
+    subtract_pairs
+        The currents of the two bit lines of a pair are subtracted before one converter.
     """
-    columns = (placement.column_index >= 0).sum(1).tolist()
-    shifts = placement.row_shift.amax(1).tolist() if placement.tiles else []
-    own_cycles = [cycles(shift) for shift in shifts]
     rows, cols = placement.array_shape
+    columns = (placement.column_index >= 0).sum(1)  # (tiles,)
+    lines, shifts = (_by_unit(values, parallel_rows) for values in (placement.row_index + 1, placement.row_shift))
+    own_cycles = (
+        [[cycles(shift) for shift in of_tile] for of_tile in shifts.amax(2).tolist()] if columns.numel() else []
+    )
+    reads = (lines > 0).any(2) * torch.tensor(own_cycles, dtype=torch.int64).reshape(lines.shape[:2]).to(lines.device)
     return Footprint(
         crossbars=placement.tiles,
         cells=int(placement.used.sum()),
         array_cells=rows * cols,
-        adc_conversions=sum(width * count for width, count in zip(columns, own_cycles, strict=True)),
-        input_cycles=max(own_cycles, default=0),
+        adc_conversions=int((columns * reads.sum(1)).sum()) // (2 if subtract_pairs else 1),
+        input_cycles=int(reads.max()) if reads.numel() else 0,
     )
+
+
+def _by_unit(values: Tensor, parallel_rows: int | None) -> Tensor:
+    """Cut (tiles, rows) into the word lines that are driven at a time, (tiles, units, rows), from the last rows on."""
+    tiles, rows = values.shape
+    width = min(parallel_rows or rows, rows) or 1
+    return F.pad(values, (-rows % width, 0)).view(tiles, -(-rows // width), width)

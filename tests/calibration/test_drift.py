@@ -108,3 +108,48 @@ def test_bad_input():
         compensate_drift(xb.convert_to_analog(nn.Sequential(nn.Linear(4, 2)), xb.CrossbarConfig()))
     with pytest.raises(ValueError, match="no analog layer"):
         compensate_drift(nn.Linear(4, 2))
+
+
+@pytest.mark.parametrize("plan", ["collapsed", "tiled"])
+@pytest.mark.parametrize("granularity", ["layer", "column"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"inputs": xb.InputConfig(negative="offset")},
+        {"mapping": xb.MappingConfig(encoding="offset")},
+        {"mapping": xb.MappingConfig(encoding="offset", reference_column=True)},
+        {"mapping": xb.MappingConfig(encoding="twos_complement"), "inputs": xb.InputConfig(negative="offset")},
+    ],
+    ids=["offset inputs", "offset codes", "reference columns", "both"],
+)
+def test_what_does_not_drift_is_not_scaled(options, granularity, plan):
+    """All cells fade alike: the factor is what they lost, and the fresh chip's outputs come back."""
+    fading = dataclasses.replace(xb.devices.RRAM, read_noise=None, drift=xb.devices.PowerLawDrift(nu=0.05, t0=1.0))
+    torch.manual_seed(0)
+    model = xb.convert_to_analog(nn.Linear(20, 6), xb.CrossbarConfig(device=fading, plan=plan, **options)).eval()
+    xb.program_analog_weights(model)
+    x = torch.randn(7, 20)
+    fresh = model(x)
+    xb.drift_analog_weights(model, 1e5)
+    compensate_drift(model, granularity=granularity)
+    factor = model.array.corrections["drift"].factor
+    torch.testing.assert_close(factor, torch.full_like(factor, 1e5**0.05), rtol=1e-4, atol=0)
+    torch.testing.assert_close(model(x), fresh, rtol=1e-3, atol=1e-3)
+    xb.drift_analog_weights(model, 0.0)  # the factor stays while the clock moves on
+    assert not torch.allclose(model(x), fresh, rtol=0.1)
+
+
+@pytest.mark.parametrize("plan", ["collapsed", "tiled"])
+def test_known_inputs_see_the_noise_of_their_pulses(plan):
+    """Bits read apart add their variances: sum of 4^c, not the square of the code."""
+    device = dataclasses.replace(xb.devices.Ideal, read_noise=xb.devices.RelativeReadNoise(ratio=0.1, draw="read"))
+    spread = {}
+    for dac_bits in (1, 4):
+        config = xb.CrossbarConfig(device=device, inputs=xb.InputConfig(bits=4, dac_bits=dac_bits), plan=plan)
+        torch.manual_seed(0)
+        layer = xb.convert_to_analog(nn.Linear(8, 3), config).eval()
+        xb.program_analog_weights(layer)
+        codes = torch.full((20_000, 8), 15.0)
+        spread[dac_bits] = layer.array.read_vectors(codes).std(0)
+    ratio = (1 + 4 + 16 + 64) ** 0.5 / 15
+    torch.testing.assert_close(spread[1] / spread[4], torch.full((3,), ratio), rtol=0.03, atol=0)
