@@ -1,6 +1,7 @@
 """The recovery ladder: what each remedy wins back, and what it costs."""
 
 import copy
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import xarray as xr
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from calibration.remedies import LADDER, REMEDIES, Remedy
+from calibration.remedies import LADDER, REMEDIES, Remedy, apply_remedies
 from crossbar.array import AbstractCorrection
 from crossbar.classification import classification_accuracy
 from crossbar.config import CrossbarConfig
@@ -22,6 +23,8 @@ from crossbar.provenance import provenance
 from crossbar.serialization import config_to_json
 from devices.validation import check_integer
 
+_REFUSALS = (ValueError, TypeError, RuntimeError, ArithmeticError)
+"""What remedies raise where they cannot work: told in the results, so that one does not end the ladder."""
 Metric = Callable[[nn.Module, Iterable[Any]], float]
 _VARIABLES = {
     "accuracy": ("accuracy", "1"),
@@ -63,8 +66,8 @@ def recovery_ladder(
     t
         Time since programming [s].
     ladder
-        Sequences of remedies, each applied to the uncalibrated chip; () is none. Those that need batch norm are left
-        out for models without.
+        Sequences of remedies, each applied to the uncalibrated chip; () is none. Those that do not apply to the model
+        are left out.
     remedies
         Remedies by name.
     metric
@@ -78,7 +81,8 @@ def recovery_ladder(
     -------
     xr.Dataset
         `accuracy`, `seconds`, `batches` and `parameters` (stored numbers that changed) over (remedy, chip), and
-        `accuracy_digital`.
+        `accuracy_digital`. The attribute `skipped` (JSON) says by sequence why it was left out, or why it has NaN where
+        a remedy refused a chip.
 
     Raises
     ------
@@ -87,19 +91,24 @@ def recovery_ladder(
     """
     check_integer("chips", chips, at_least=1)
     measure = metric or classification_accuracy
-    rungs = _rungs(model, ladder, remedies)
-    figures = {name: np.zeros((len(rungs), chips)) for name in _VARIABLES}
+    rungs, skipped = _rungs(convert_to_analog(model, config, overrides=overrides), ladder, remedies)
+    figures = {name: np.full((len(rungs), chips), np.nan) for name in _VARIABLES}
     for chip in progress_over(range(chips), show=progress, description="chips", unit="chip"):
         fresh = convert_to_analog(model, config, overrides=overrides).eval()
         program_analog_weights(fresh, generator=torch.Generator().manual_seed(seed + chip))
         drift_analog_weights(fresh, t)
         for index, rung in enumerate(rungs):
-            analog, costs = _climbed(fresh, model, [remedies[name] for name in rung], train_batches)
+            try:
+                analog, costs = _climbed(fresh, model, [remedies[name] for name in rung], train_batches)
+            except _REFUSALS as error:
+                skipped.setdefault(_title(rung), f"Chip {chip}: {error}")
+                continue
             for name, value in costs.items():
                 figures[name][index, chip] = value
             figures["accuracy"][index, chip] = measure(analog, test_batches)
     digital = measure(copy.deepcopy(model).eval(), test_batches)
-    return _dataset(rungs, figures, digital, config, seed, t)
+    attributes = {"config": config_to_json(config), "seed": seed, "time": t, "skipped": json.dumps(skipped)}
+    return _dataset(rungs, figures, digital, attributes)
 
 
 def _climbed(
@@ -108,9 +117,7 @@ def _climbed(
     """Return a copy of a programmed chip after some remedies, in eval mode, and what they cost."""
     analog, counted = copy.deepcopy(fresh), _Counted(batches)
     start = time.perf_counter()
-    for remedy in remedies:
-        replaced = remedy.apply(analog, model, counted)
-        analog = replaced if isinstance(replaced, nn.Module) else analog
+    analog = apply_remedies(remedies, analog, model, counted)
     seconds = time.perf_counter() - start
     costs = {"seconds": seconds, "batches": counted.count, "parameters": numbers_moved(fresh, analog)}
     return analog.eval(), costs
@@ -150,35 +157,37 @@ class _Counted:
             yield batch
 
 
-def _rungs(model: nn.Module, ladder: Sequence[Sequence[str]], remedies: Mapping[str, Remedy]) -> list[tuple[str, ...]]:
-    """Return the sequences that this model can have."""
+def _rungs(
+    analog: nn.Module, ladder: Sequence[Sequence[str]], remedies: Mapping[str, Remedy]
+) -> tuple[list[tuple[str, ...]], dict[str, str]]:
+    """Return the sequences that a model can have, and why not the others."""
     unknown = sorted({name for rung in ladder for name in rung if name not in remedies})
     if unknown:
         raise ValueError(f"`ladder` names unknown remedies {unknown}. Known: {', '.join(remedies)}.")
-    has_norm = any(isinstance(m, _BatchNorm) and m.running_mean is not None for m in model.modules())
-    has_relu = any(isinstance(module, nn.ReLU) for module in model.modules())
-
-    def possible(remedy: Remedy) -> bool:
-        """Return whether the model has what a remedy needs."""
-        return (has_norm or not remedy.needs_batchnorm) and (has_relu or not remedy.needs_relu)
-
-    rungs = [tuple(rung) for rung in ladder if all(possible(remedies[name]) for name in rung)]
+    reasons = {
+        name: remedies[name].reason_against(analog) for name in dict.fromkeys(n for rung in ladder for n in rung)
+    }
+    rungs, skipped = [], {}
+    for rung in ladder:
+        against = next((reasons[name] for name in rung if reasons[name] is not None), None)
+        if against is None:
+            rungs.append(tuple(rung))
+        else:
+            skipped[_title(rung)] = against
     if not rungs:
-        raise ValueError(
-            "`ladder` leaves no remedy for a model without batch norm or ReLU. Add one, e.g. ('output affine',)."
-        )
-    return rungs
+        told = "; ".join(f"{name}: {reason}" for name, reason in skipped.items())
+        raise ValueError(f"`ladder` leaves no remedy for this model. Add one, e.g. ('output affine',). {told}")
+    return rungs, skipped
+
+
+def _title(rung: Sequence[str]) -> str:
+    """Return the name of a sequence in the results."""
+    return ", then ".join(rung) or "none"
 
 
 def _dataset(
-    rungs: list[tuple[str, ...]],
-    figures: Mapping[str, np.ndarray],
-    digital: float,
-    config: CrossbarConfig,
-    seed: int,
-    t: float,
+    rungs: list[tuple[str, ...]], figures: Mapping[str, np.ndarray], digital: float, attributes: Mapping[str, Any]
 ) -> xr.Dataset:
-    names = [", then ".join(rung) or "none" for rung in rungs]
     variables: dict[str, Any] = {
         name: (("remedy", "chip"), values, {"long_name": _VARIABLES[name][0], "units": _VARIABLES[name][1]})
         for name, values in figures.items()
@@ -187,6 +196,9 @@ def _dataset(
     chips = figures["accuracy"].shape[1]
     return xr.Dataset(
         variables,
-        coords={"remedy": names, "chip": ("chip", np.arange(chips), {"long_name": "chip", "units": "1"})},
-        attrs={"config": config_to_json(config), "seed": seed, "time": t, **provenance()},
+        coords={
+            "remedy": [_title(rung) for rung in rungs],
+            "chip": ("chip", np.arange(chips), {"long_name": "chip", "units": "1"}),
+        },
+        attrs={**attributes, **provenance()},
     )

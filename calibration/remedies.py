@@ -1,60 +1,130 @@
-"""The remedies of the recovery ladder, cheapest first."""
+"""The remedies of the recovery ladder and of study files, in one table; a new remedy is one row."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, final
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from calibration.adc_ranges import calibrate_adc_ranges
 from calibration.batchnorm import adapt_batchnorm
 from calibration.drift import compensate_drift
 from calibration.finetune import finetune
 from calibration.finetune_batchnorm import finetune_batchnorm
+from calibration.input_ranges import calibrate_input_ranges
 from calibration.low_rank import LOW_RANK_PARAMETERS, attach_low_rank
 from calibration.mime import attach_thresholds, calibrate_thresholds
+from calibration.mime.attach import reason_against_thresholds
 from calibration.output_affine import fit_output_affine
-from calibration.support.batches import model_input
+from crossbar.batches import model_input
+from crossbar.conversion import analog_layers
 
 
-class Remedy(NamedTuple):
-    """One calibration, as the ladder applies it."""
+def _always(model: nn.Module) -> str | None:
+    """Return None: nothing speaks against it."""
+    return None
+
+
+@final
+@dataclass(frozen=True)
+class Remedy:
+    """One calibration, as the ladder and studies apply it."""
 
     apply: Callable[[nn.Module, nn.Module, Iterable[Any]], Any]
-    """Calibrates the analog model (first), given the digital one and training batches: in place, or returns another."""
+    """Calibrates the analog model (first), given the digital one and training batches, which can be iterated again: in
+    place, or returns another."""
     needs_batchnorm: bool = False
     """Whether it is left out for models without batch norm."""
     needs_relu: bool = False
-    """Whether it is left out for models without ReLU modules."""
+    """Whether it is left out for models in which no ReLU can be replaced."""
+    refusal: Callable[[nn.Module], str | None] = _always
+    """Says why it does not apply to an analog model for another reason, or gives None."""
+    step: str = ""
+    """Its name in study files besides that of the table."""
+
+    def reason_against(self, model: nn.Module) -> str | None:
+        """Return why it does not apply to an analog model, in a sentence, or None."""
+        if self.needs_batchnorm and not any(_has_statistics(module) for module in model.modules()):
+            return "`model` has no batch norm with running statistics."
+        reason = reason_against_thresholds(model) if self.needs_relu else None
+        return reason or self.refusal(model)
 
 
-def _low_rank(model: nn.Module, reference: nn.Module, batches: Iterable[Any]) -> None:
+def _has_statistics(module: nn.Module) -> bool:
+    return isinstance(module, _BatchNorm) and module.running_mean is not None
+
+
+def _no_static_range(model: nn.Module) -> str | None:
+    if any(layer.array.config.inputs.range == "static" for layer in analog_layers(model)):
+        return None
+    return "`model` has no layer with InputConfig(range='static')."
+
+
+def _no_calibrated_adc(model: nn.Module) -> str | None:
+    if any(adc is not None and adc.range == "calibrated" for adc in (m.array.config.adc for m in analog_layers(model))):
+        return None
+    return "`model` has no layer with ADC(range='calibrated')."
+
+
+def _low_rank(model: nn.Module, reference: nn.Module, batches: Iterable[Any]) -> nn.Module:
     """Learn rank-4 side paths with Adam."""
-    attach_low_rank(model, rank=4, generator=torch.Generator().manual_seed(0))
+    model = attach_low_rank(model, rank=4, generator=torch.Generator().manual_seed(0))
     finetune(model, batches, [LOW_RANK_PARAMETERS], optimizer=lambda moving: torch.optim.Adam(moving, lr=1e-3))
+    return model
 
 
 def _thresholds(model: nn.Module, reference: nn.Module, batches: Iterable[Any]) -> nn.Module:
     """Put thresholds in the place of every ReLU and learn them through the array."""
     held = list(batches)
-    replaced = attach_thresholds(model, model_input(held[0])[:1], inplace=True)
+    example = model_input(held[0])
+    if not isinstance(example, Tensor):
+        raise TypeError("`batches` must hold one input tensor each: thresholds are attached to models of one input.")
+    replaced = attach_thresholds(model, example[:1], inplace=True)
     calibrate_thresholds(replaced, held)
     return replaced
 
 
 REMEDIES: Mapping[str, Remedy] = MappingProxyType(
     {
-        "drift": Remedy(lambda model, reference, batches: compensate_drift(model)),
-        "drift per column": Remedy(lambda model, reference, batches: compensate_drift(model, granularity="column")),
-        "moving statistics": Remedy(lambda m, reference, batches: adapt_batchnorm(m, batches, momentum=0.1), True),
-        "exact statistics": Remedy(lambda model, reference, batches: adapt_batchnorm(model, batches), True),
-        "output affine": Remedy(fit_output_affine),
-        "batch-norm fine-tuning": Remedy(lambda model, reference, batches: finetune_batchnorm(model, batches), True),
-        "thresholds": Remedy(_thresholds, needs_relu=True),
-        "low rank": Remedy(_low_rank),
+        "input ranges": Remedy(
+            lambda model, reference, batches: calibrate_input_ranges(model, batches),
+            refusal=_no_static_range,
+            step="calibrate_input_ranges",
+        ),
+        "ADC ranges": Remedy(
+            lambda model, reference, batches: calibrate_adc_ranges(model, batches),
+            refusal=_no_calibrated_adc,
+            step="calibrate_adc_ranges",
+        ),
+        "drift": Remedy(lambda model, reference, batches: compensate_drift(model), step="compensate_drift"),
+        "drift per column": Remedy(
+            lambda model, reference, batches: compensate_drift(model, granularity="column"),
+            step="compensate_drift_per_column",
+        ),
+        "moving statistics": Remedy(
+            lambda model, reference, batches: adapt_batchnorm(model, batches, momentum=0.1),
+            needs_batchnorm=True,
+            step="adapt_batchnorm_moving",
+        ),
+        "exact statistics": Remedy(
+            lambda model, reference, batches: adapt_batchnorm(model, batches),
+            needs_batchnorm=True,
+            step="adapt_batchnorm",
+        ),
+        "output affine": Remedy(fit_output_affine, step="fit_output_affine"),
+        "batch-norm fine-tuning": Remedy(
+            lambda model, reference, batches: finetune_batchnorm(model, batches),
+            needs_batchnorm=True,
+            step="finetune_batchnorm",
+        ),
+        "thresholds": Remedy(_thresholds, needs_relu=True, step="calibrate_thresholds"),
+        "low rank": Remedy(_low_rank, step="low_rank"),
     }
 )
-"""Remedies by name."""
+"""Remedies by name, cheapest first."""
 
 LADDER: tuple[tuple[str, ...], ...] = (
     (),
@@ -72,3 +142,22 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("exact statistics", "low rank"),
 )
 """Sequences of remedies, each from the uncalibrated chip: alone, and where one prepares the next."""
+
+
+def apply_remedies(
+    remedies: Iterable[Remedy], model: nn.Module, reference: nn.Module, batches: Iterable[Any]
+) -> nn.Module:
+    """Apply remedies one after the other and return the model, which may be another than the one given.
+
+    Raises
+    ------
+    ValueError
+        If one does not apply.
+    """
+    for remedy in remedies:
+        reason = remedy.reason_against(model)
+        if reason is not None:
+            raise ValueError(reason)
+        replaced = remedy.apply(model, reference, batches)
+        model = replaced if isinstance(replaced, nn.Module) else model
+    return model

@@ -82,6 +82,17 @@ def attach_thresholds(
     return result.train(model.training)
 
 
+def reason_against_thresholds(model: nn.Module) -> str | None:
+    """Return why no thresholds can be attached to a model, or None."""
+    if any(isinstance(module, Threshold) for module in model.modules()):
+        return "`model` has thresholds already."
+    try:
+        _checked_calls(trace_layers(model), model)
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 def named_thresholds(model: nn.Module) -> Iterator[tuple[str, Threshold]]:
     """Yield the thresholds of a model with their qualified names."""
     for name, module in model.named_modules():
@@ -121,7 +132,13 @@ class _Recorder(fx.Interpreter):
 def _activations(model: fx.GraphModule, calls: list[ReLUCall], example_input: Tensor) -> list[Tensor]:
     """Return the output of every ReLU for the example."""
     recorder = _Recorder(model, [call.node for call in calls])
-    recorder.run(example_input)
+    try:
+        recorder.run(example_input)
+    except (TypeError, RuntimeError, AttributeError) as error:
+        raise ValueError(
+            f"`model` runs, but not as torch.fx traced it: {error} Its `forward` may ask for the type of a layer's output, "
+            "which a trace does not know."
+        ) from error
     activations: list[Tensor] = [recorder.results[call.node] for call in calls]
     for call, activation in zip(calls, activations, strict=True):
         if activation.ndim == 0 or len(activation) != len(example_input):

@@ -11,6 +11,7 @@ from torch import fx, nn
 
 from calibration.mime.threshold import Threshold
 from crossbar.layers import AbstractAnalogLayer
+from crossbar.layers.composite import AbstractComposite
 
 _RELU_METHODS = ("relu", "relu_")
 _RELU_FUNCTIONS = (torch.relu, torch.relu_, F.relu, F.relu_)
@@ -31,11 +32,13 @@ class ReLUCall:
 
 
 class LayerTracer(fx.Tracer):
-    """Traces down to the layers of `torch.nn`, analog layers and thresholds."""
+    """Traces down to the layers of `torch.nn`, what stands in for them, and thresholds."""
 
     def is_leaf_module(self, m: nn.Module, module_qualified_name: str) -> bool:
         """Return whether `m` is called as a whole."""
-        return isinstance(m, AbstractAnalogLayer | Threshold) or super().is_leaf_module(m, module_qualified_name)
+        return isinstance(m, AbstractAnalogLayer | AbstractComposite | Threshold) or super().is_leaf_module(
+            m, module_qualified_name
+        )
 
 
 def trace_layers(model: nn.Module) -> fx.Graph:

@@ -21,15 +21,17 @@ DASHES = ("-", "--", ":", "-.")
 """For lines beyond the seven colours."""
 COLOUR_MAP = "cividis"
 """Nunez, Anderton, Renslow, PLoS ONE 13 (2018) e0199239: even for all kinds of colour vision."""
-_TEXT = 8
-_SMALL_TEXT = 7
+TEXT = 8
+"""Size of axis labels [pt]."""
+SMALL_TEXT = 7
+"""Size of ticks and notes [pt]."""
 # In characters of small text.
 _LEGEND_WIDTH = 50
 _HANDLE_WIDTH = 6
 
 
-def new_figure(height: float) -> "tuple[Figure, Axes]":
-    """Return a figure one column wide and `height` inches high, outside pyplot, with one set of axes.
+def new_figure(height: float, *, width: float = COLUMN_WIDTH) -> "tuple[Figure, Axes]":
+    """Return a figure `width` by `height` inches, a column wide by default, outside pyplot, with one set of axes.
 
     Raises
     ------
@@ -40,9 +42,9 @@ def new_figure(height: float) -> "tuple[Figure, Axes]":
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("matplotlib is needed to plot: pip install 'aimc-crossbar[demo]'.") from error
-    figure = Figure(figsize=(COLUMN_WIDTH, height), dpi=200, layout="constrained")
+    figure = Figure(figsize=(width, height), dpi=200, layout="constrained")
     axes = figure.add_subplot()
-    axes.tick_params(labelsize=_SMALL_TEXT, width=0.6, length=3)
+    axes.tick_params(labelsize=SMALL_TEXT, width=0.6, length=3)
     for spine in axes.spines.values():
         spine.set_linewidth(0.6)
     return figure, axes
@@ -50,14 +52,14 @@ def new_figure(height: float) -> "tuple[Figure, Axes]":
 
 def label_axes(axes: "Axes", *, x: "xr.DataArray", y: "xr.DataArray") -> None:
     """Write beside both axes what they show."""
-    axes.set_xlabel(describe(x), fontsize=_TEXT)
-    axes.set_ylabel(describe(y), fontsize=_TEXT)
+    axes.set_xlabel(describe(x), fontsize=TEXT)
+    axes.set_ylabel(describe(y), fontsize=TEXT)
 
 
 def label_colour_bar(bar: "Colorbar", array: "xr.DataArray") -> None:
     """Write beside a colour bar what it shows."""
-    bar.set_label(describe(array), fontsize=_TEXT)
-    bar.ax.tick_params(labelsize=_SMALL_TEXT, width=0.6, length=3)
+    bar.set_label(describe(array), fontsize=TEXT)
+    bar.ax.tick_params(labelsize=SMALL_TEXT, width=0.6, length=3)
     bar.outline.set_linewidth(0.6)
     if needs_prefix(array):
         bar.ax.yaxis.set_major_formatter(tick_formatter(array))
@@ -85,8 +87,8 @@ def add_legend(axes: "Axes", title: str) -> None:
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),
         ncols=columns,
-        fontsize=_SMALL_TEXT,
-        title_fontsize=_SMALL_TEXT,
+        fontsize=SMALL_TEXT,
+        title_fontsize=SMALL_TEXT,
         frameon=False,
         handlelength=1.8,
         columnspacing=1.2,

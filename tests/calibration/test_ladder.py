@@ -1,4 +1,5 @@
 import dataclasses
+import json
 
 import pytest
 import torch
@@ -6,7 +7,8 @@ from torch import nn
 
 import crossbar as xb
 import devices
-from calibration import LADDER, REMEDIES, plot_ladder, recovery_ladder
+from calibration import LADDER, REMEDIES, Remedy, apply_remedies, plot_ladder, recovery_ladder
+from crossbar.examples import accuracy
 from tests.calibration.conftest import PAPER_WIRES
 from tests.calibration.model_states import moved, snapshot
 
@@ -87,8 +89,112 @@ def test_without_batchnorm_the_rungs_that_need_none_are_left(digits):
     expected = [rung for rung in LADDER if not needy & set(rung)]
     assert found.sizes["remedy"] == len(expected)
     assert (found.accuracy == 0.5).all()
+    skipped = json.loads(found.attrs["skipped"])
+    assert len(skipped) == len(LADDER) - len(expected)
+    assert "no batch norm" in skipped["exact statistics"]
+    assert "no ReLU" in skipped["thresholds"]
     with pytest.raises(ValueError, match="leaves no remedy"):
         recovery_ladder(model, xb.CrossbarConfig(), [], [], ladder=[("exact statistics",)])
+
+
+def test_a_remedy_that_refuses_is_told_and_does_not_end_the_ladder(digits, tmp_path):
+    chips = []
+
+    def refuse_the_second(model, reference, batches):
+        chips.append(model)
+        if len(chips) == 2:
+            raise FloatingPointError("The loss is nan.")
+
+    def refuse(model, reference, batches):
+        raise ValueError("Not on a Sunday.")
+
+    remedies = {
+        "moody": Remedy(refuse_the_second),
+        "lazy": Remedy(refuse),
+        "proud": Remedy(refuse, refusal=lambda model: "Beneath it."),
+        **REMEDIES,
+    }
+    found = recovery_ladder(
+        digits.model,
+        xb.CrossbarConfig(),
+        digits.batches(256)[:1],
+        list(digits.test.batches(270)),
+        chips=3,
+        ladder=[("moody",), ("drift", "lazy"), ("proud", "drift"), ("drift",)],
+        remedies=remedies,
+    )
+    assert found.remedy.values.tolist() == ["moody", "drift, then lazy", "drift"]
+    assert found.accuracy.isnull().values.tolist() == [[False, True, False], [True] * 3, [False] * 3]
+    assert found.parameters.isnull().equals(found.accuracy.isnull())
+    assert json.loads(found.attrs["skipped"]) == {
+        "proud, then drift": "Beneath it.",
+        "moody": "Chip 1: The loss is nan.",
+        "drift, then lazy": "Chip 0: Not on a Sunday.",
+    }
+    pytest.importorskip("matplotlib")
+    figure = plot_ladder(found)
+    figure.savefig(tmp_path / "ladder.png")
+    assert "refused" in [text.get_text() for text in figure.axes[0].texts]
+
+
+class OfSequences(nn.Module):
+    """A layer over sequences (batch, time, 8), and a head on the last step."""
+
+    def __init__(self, layer):
+        super().__init__()
+        self.kind = type(layer).__name__
+        self.layer, self.relu, self.head = layer, nn.ReLU(), nn.Linear(8, 3)
+
+    def forward(self, x):
+        output = self.layer(x, x, x) if self.kind == "MultiheadAttention" else self.layer(x)
+        output = output if self.kind == "TransformerEncoderLayer" else output[0]
+        return self.head(self.relu(output[:, -1]))
+
+
+COMPOSITES = {
+    "LSTM": lambda: nn.LSTM(8, 8, batch_first=True),
+    "GRU": lambda: nn.GRU(8, 8, batch_first=True),
+    "RNN": lambda: nn.RNN(8, 8, batch_first=True),
+    "MultiheadAttention": lambda: nn.MultiheadAttention(8, 2, batch_first=True),
+    "TransformerEncoderLayer": lambda: nn.TransformerEncoderLayer(8, 2, 16, batch_first=True),
+}
+
+
+@pytest.mark.parametrize("name", COMPOSITES)
+def test_the_whole_ladder_runs_on_composites(name):
+    torch.manual_seed(0)
+    model = OfSequences(COMPOSITES[name]()).eval()
+    x = torch.randn(24, 5, 8)
+    with torch.no_grad():
+        batches = list(zip(x.split(12), model(x).argmax(1).split(12), strict=True))
+    found = recovery_ladder(model, xb.CrossbarConfig(device=devices.RRAM), batches, batches, chips=1, t=1e4)
+    skipped = json.loads(found.attrs["skipped"])
+    assert found.remedy.values.tolist() == [
+        "none",
+        "drift",
+        "drift per column",
+        "output affine",
+        "thresholds",
+        "low rank",
+    ]
+    assert set(skipped) == {", then ".join(rung) for rung in LADDER[1:]} - set(found.remedy.values)
+    assert found.accuracy.notnull().all()
+    assert float(found.accuracy_digital) == 1
+    assert (found.parameters.sel(remedy="low rank") > 0).all()
+
+
+def test_studies_and_the_ladder_share_their_remedies(programmed, digits):
+    steps = [remedy.step for remedy in REMEDIES.values()]
+    assert all(steps)
+    assert len(set(steps) | set(REMEDIES)) == 2 * len(REMEDIES)
+    for name in ("input ranges", "ADC ranges"):
+        with pytest.raises(ValueError, match="no layer with"):
+            apply_remedies([REMEDIES[name]], programmed(), digits.model, digits.batches())
+    config = {"inputs": xb.InputConfig(range="static"), "adc": xb.ADC(bits=8, range="calibrated")}
+    names = ("input ranges", "ADC ranges", "exact statistics", "thresholds")
+    batches = digits.batches()[:3]
+    calibrated = apply_remedies([REMEDIES[n] for n in names], programmed(**config), digits.model, batches)
+    assert accuracy(calibrated.eval(), digits.test) > 0.8
 
 
 def test_bad_input(digits):

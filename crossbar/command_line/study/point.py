@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import nn
 
+from calibration import apply_remedies
 from crossbar.command_line.study.mistake import FieldError
 from crossbar.command_line.study.sources import load_data, load_model
 from crossbar.command_line.study.specification import Study, study_from_json
-from crossbar.command_line.study.steps import STEPS, parse_steps
+from crossbar.command_line.study.steps import parse_steps
 from crossbar.config import CrossbarConfig
 from crossbar.conversion import convert_to_analog
 from crossbar.examples import Split, accuracy
@@ -40,10 +41,10 @@ def study_point(parameters: Mapping[str, Any], *, generator: torch.Generator, st
     digital = dict.fromkeys(asked.model.get("digital", ()))
     analog = convert_to_analog(loaded.model, asked.crossbar(parameters), overrides=digital)
     program_analog_weights(analog, generator=generator)
-    _calibrate(analog, loaded, asked.calibration.get("after_programming", "none"), batch)
+    analog = _calibrated(analog, loaded, asked.calibration.get("after_programming", "none"), batch)
     drift_analog_weights(analog, float(parameters.get("time", asked.time)))
     steps = parameters.get("calibration", asked.calibration.get("at_time", "none"))
-    _calibrate(analog, loaded, steps, batch)
+    analog = _calibrated(analog, loaded, steps, batch)
     return {"accuracy": accuracy(analog, loaded.test, batch=batch)}
 
 
@@ -75,9 +76,8 @@ def load_study(study: str) -> Loaded:
     return Loaded(asked, model, train, test)
 
 
-def _calibrate(analog: nn.Module, loaded: Loaded, steps: str, batch: int) -> None:
-    for name in parse_steps(steps):
-        STEPS[name](analog, loaded.model, loaded.train, batch)
+def _calibrated(analog: nn.Module, loaded: Loaded, steps: str, batch: int) -> nn.Module:
+    return apply_remedies(parse_steps(steps), analog, loaded.model, list(loaded.train.batches(batch)))
 
 
 def _path(name: str | None) -> Path | None:

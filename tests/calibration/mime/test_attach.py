@@ -122,3 +122,17 @@ def test_models_that_cannot_have_thresholds_are_refused():
     )
     with pytest.raises(ValueError, match="inside layers that are called as a whole"):
         mime.attach_thresholds(layer, torch.randn(4, 3, 6))
+
+
+def test_a_forward_that_asks_for_types_is_told():
+    class Asks(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.layer, self.relu = nn.LSTM(4, 4), nn.ReLU()
+
+        def forward(self, x):
+            output = self.layer(x)
+            return self.relu(output[0] if isinstance(output, tuple) else output)
+
+    with pytest.raises(ValueError, match=r"runs, but not as torch.fx traced it"):
+        mime.attach_thresholds(Asks(), torch.randn(3, 2, 4))
