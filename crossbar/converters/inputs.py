@@ -75,8 +75,8 @@ class CodeRange(NamedTuple):
     """Input value of one code unit; 0 for a vector of zeros, which so gives zero whatever its reads give."""
     highest: Tensor
     """Largest code."""
-    lowest: Tensor
-    """Smallest code: 0 where a range holds no negative input, so that a code spends all its bits on the magnitude."""
+    signed: Tensor
+    """Whether there are codes below 0; a range without negative inputs spends all its bits on the magnitude."""
 
 
 def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static_range: Tensor | None) -> CodeRange:
@@ -112,11 +112,11 @@ def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static
         # Apart, these two are an order of magnitude faster than `aminmax` along dimensions.
         lowest, highest = x.detach().amin(dimensions, keepdim=True), x.detach().amax(dimensions, keepdim=True)
     if config.bits is None:
-        return CodeRange(torch.ones_like(highest), highest, lowest)
+        return CodeRange(torch.ones_like(highest), highest, lowest < 0)
     signed = torch.ones_like(lowest, dtype=torch.bool) if config.offset_code else lowest < 0
     levels = torch.where(signed, 2.0 ** (config.bits - 1) - 1, 2.0**config.bits - 1).to(x.dtype)
     scale = torch.maximum(highest, -lowest) / levels
-    return CodeRange(scale, levels, torch.where(signed, -levels, torch.zeros_like(levels)))
+    return CodeRange(scale, levels, signed)
 
 
 def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
@@ -126,9 +126,11 @@ def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
     """
     if config.bits is None:
         return x
-    units = round_straight_through(x / torch.where(codes.scale == 0, 1, codes.scale))
+    # The least normal number stands in for a scale of 0: all codes of such a vector are 0.
+    units = round_straight_through(x / codes.scale.clamp(min=torch.finfo(x.dtype).tiny))
     if config.range == "static":
-        units = torch.minimum(torch.maximum(units, codes.lowest), codes.highest)
+        lowest = torch.where(codes.signed, -codes.highest, 0)
+        units = torch.minimum(torch.maximum(units, lowest), codes.highest)
     return units
 
 

@@ -113,6 +113,8 @@ class AbstractAnalogLayer(nn.Module, ABC):
         self.check_input(x)
         if not self.training:
             self.array.require_programmed()
+        if not torch.is_autocast_enabled(x.device.type):  # entering its context costs more than a small product
+            return self._read(x.to(self._precision())).to(x.dtype)
         with torch.autocast(x.device.type, enabled=False):
             return self._read(x.to(self._precision())).to(x.dtype)
 
