@@ -1,6 +1,6 @@
 """How a sweep scales with worker processes, and what the engine itself costs per point.
 
-Usage: python benchmarks/sweeps.py [--workers 2] [--points 24] [--repeats 3]
+Usage: python -m benchmarks.sweeps [--workers 2] [--points 24] [--repeats 3] [--empty-points 100000]
 
 The work of a point is a small network's forward passes on one torch thread. Both runs use a warm pool with the model
 already loaded, as a long sweep does; the ratio is that of the whole `Sweep.run`, storage included. A bare pool on the
@@ -44,6 +44,19 @@ def seconds(point, points, executor=None):
         return time.perf_counter() - start
 
 
+def bookkeeping(points):
+    """Points per second, files, and seconds to find that nothing is left, where a point itself costs nothing."""
+    sweep = Sweep(axes={"a": range(points // 100), "b": range(100)}, outputs={"mean": {"units": "1"}})
+    with tempfile.TemporaryDirectory() as folder:
+        store, times = Path(folder) / "s.zarr", []
+        for _ in range(2):
+            start = time.perf_counter()
+            sweep.run(empty_point, store)
+            times.append(time.perf_counter() - start)
+        files = sum(file.is_file() for file in store.rglob("*"))
+    print(f"bookkeeping: {points} points, {points / times[0]:.0f} points/s, {files} files, resumed in {times[1]:.2f} s")
+
+
 def bare_seconds(points, pool):
     """The same work and the same seeds without the engine: nothing stored, nothing resumable."""
     start = time.perf_counter()
@@ -60,11 +73,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--points", type=int, default=24)
+    parser.add_argument("--empty-points", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=3)
     arguments = parser.parse_args()
     points = arguments.points
     seconds(empty_point, 10)
-    print(f"engine alone: {1e3 * (seconds(empty_point, 510) - seconds(empty_point, 10)) / 500:.2f} ms per point")
+    bookkeeping(arguments.empty_points)
     ratios = {"sweep": [], "bare pool": []}
     with process_pool(1) as one, process_pool(arguments.workers) as many:
         for pool, workers in ((one, 1), (many, arguments.workers)):

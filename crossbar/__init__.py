@@ -76,5 +76,6 @@ from crossbar.sweeps import export_netcdf as export_netcdf
 from crossbar.sweeps import load_sweep as load_sweep
 from crossbar.sweeps import process_pool as process_pool
 from crossbar.sweeps import sweep_failures as sweep_failures
+from crossbar.sweeps import sweep_status as sweep_status
 from crossbar.sweeps import with_fields as with_fields
 from crossbar.twins import digital_twin as digital_twin

@@ -1,44 +1,71 @@
-"""The folder that holds a sweep: one zarr array per output, one per axis, and the state of the jobs."""
+"""The folder that holds a sweep: its specification, its journal, and arrays that any reader of zarr understands."""
 
-import math
+import json
 import shutil
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any
 
-import numpy as np
-
+from crossbar.atomic_file import write_atomically
+from crossbar.sweeps.arrays import write_arrays
 from crossbar.sweeps.errors import StorageError
+from crossbar.sweeps.journal import FOLDER
+from crossbar.sweeps.provenance import specification_sha256
 from crossbar.sweeps.specification import Specification
+from crossbar.sweeps.state import state_of
 
-if TYPE_CHECKING:
-    import zarr
-
-MARK = "jobs/mark"
-"""Array with the state of each job: UNTOUCHED, STARTED, FAILED, or 1 + the CRC-32 of its finished numbers."""
-FAILURE = "jobs/failure"
-"""Array with the traceback of each failed job."""
-UNTOUCHED, STARTED, FAILED = 0, -1, -2
+_GROUPS = (".", "jobs")
+"""Zarr groups that hold the attributes: the second is a copy, for the case that the first is damaged."""
+LAYOUT = "layout"
+"""Attribute with the version of the layout; stores of version 0.1 have none."""
+LAYOUT_VERSION = 2
+"""The present one."""
 
 
-def open_store(path: Path, mode: str = "r") -> "zarr.Group":
-    """Open the group at `path`.
+def read_attributes(path: Path) -> dict[str, Any]:
+    """Return what the store at `path` says about itself.
 
     Raises
     ------
-    ImportError
-        If zarr is not installed.
     FileNotFoundError
         If there is no sweep at `path`.
+    StorageError
+        If there is one, but its description is damaged.
     """
+    found, damage = False, ""
+    for group in _GROUPS:
+        try:
+            attributes = json.loads((path / group / "zarr.json").read_bytes())["attributes"]
+            if "specification_sha256" not in attributes:
+                found = True
+                continue
+            identity = specification_sha256(attributes["specification"], attributes["config"])
+            if attributes["specification_sha256"] == identity:
+                return dict(attributes)
+            damage = damage or f"{path / group / 'zarr.json'} is damaged: its checksum does not hold"
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except (ValueError, KeyError, TypeError, RecursionError, OSError) as error:
+            damage = damage or f"{path / group / 'zarr.json'} is damaged: {type(error).__name__}: {error}"
+    if damage:
+        raise StorageError(f"{damage}. Restore the file from a copy, or use another store.")
+    what = "a zarr group of something else" if found else "which holds none"
+    raise FileNotFoundError(f"`store` must be the folder of a sweep. Got {path}, {what}.")
 
-    try:
-        group = import_zarr().open_group(path, mode=mode, zarr_format=3)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise FileNotFoundError(f"`store` must be the folder of a sweep. Got {path}, which holds none.") from error
-    if "specification_sha256" not in group.attrs:
-        raise FileNotFoundError(f"`store` must be the folder of a sweep. Got {path}, a zarr group of something else.")
-    return cast("zarr.Group", group)
+
+def write_attributes(path: Path, attributes: Mapping[str, Any]) -> None:
+    """Write what a store says about itself, and the copy of it, as descriptions of zarr groups."""
+    description = {"attributes": dict(attributes), "zarr_format": 3, "node_type": "group"}
+    for group in _GROUPS:
+        file = path / group / "zarr.json"
+        try:
+            found = json.loads(file.read_bytes())
+        except (ValueError, RecursionError, FileNotFoundError):
+            found = None
+        if found != description:
+            file.parent.mkdir(exist_ok=True)
+            write_atomically(file, lambda partial: partial.write_text(json.dumps(description, indent=2)))
 
 
 def create_store(path: Path, sweep: Specification, attributes: dict[str, Any]) -> None:
@@ -53,66 +80,21 @@ def create_store(path: Path, sweep: Specification, attributes: dict[str, Any]) -
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_name(f".{path.name}.{uuid.uuid4().hex}.draft")
         try:
-            _write_layout(draft, sweep, attributes)
+            draft.mkdir()
+            write_attributes(draft, attributes)
+            write_arrays(draft, sweep, state_of(sweep, []))
+            (draft / FOLDER).mkdir()
             # Another process may have laid out the same store meanwhile: the caller compares them.
             try:
                 _move(draft, path)
             except FileExistsError:
-                open_store(path)
+                read_attributes(path)
         finally:
             shutil.rmtree(draft, ignore_errors=True)
     except OSError as error:
         raise StorageError(
             f"The store {path} cannot be created: {error}. Choose an empty or absent folder on a disk with space."
         ) from error
-
-
-def import_zarr() -> Any:
-    """Import zarr, or say which extra brings it."""
-    try:
-        import zarr
-    except ImportError as error:
-        raise ImportError("zarr is needed to store a sweep: pip install 'aimc-crossbar[sweep]'.") from error
-    return zarr
-
-
-def _write_layout(folder: Path, sweep: Specification, attributes: dict[str, Any]) -> None:
-    group = import_zarr().open_group(folder, mode="a", zarr_format=3, attributes=attributes)
-    points = sweep.shape[:-1]
-    names = [axis.name for axis in sweep.axes]
-    for output in sweep.outputs:
-        group.create_array(
-            output.name,
-            shape=sweep.shape,
-            chunks=(*(1 for _ in points), sweep.trials),
-            dtype="float64",
-            fill_value=math.nan,
-            compressors=None,
-            dimension_names=[*names, "trial"],
-            attributes={"units": output.units, "long_name": output.long_name},
-        )
-    for axis in sweep.axes:
-        values = np.array(axis.values)
-        text = values.dtype.kind == "U"  # fixed-width text has no stable form in zarr version 3
-        array = group.create_array(
-            axis.name,
-            shape=values.shape,
-            dtype="string" if text else values.dtype,
-            dimension_names=[axis.name],
-            attributes=axis_attributes(axis.units, axis.long_name),
-        )
-        array[:] = values.astype(object) if text else values
-    group.create_array("trial", shape=(sweep.trials,), dtype="int64", dimension_names=["trial"])[:] = np.arange(
-        sweep.trials
-    )
-    ones = tuple(1 for _ in points)
-    group.create_array(MARK, shape=points, chunks=ones, dtype="int64", fill_value=UNTOUCHED, compressors=None)
-    group.create_array(FAILURE, shape=points, chunks=ones, dtype="string", fill_value="")
-
-
-def axis_attributes(units: str, long_name: str) -> dict[str, str]:
-    """Return the attributes of a coordinate, with units only where it has some."""
-    return {"long_name": long_name, **({"units": units} if units else {})}
 
 
 def _move(source: Path, target: Path) -> None:

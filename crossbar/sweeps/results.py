@@ -1,15 +1,19 @@
-"""Read a store: finished numbers as a Dataset, failures as tracebacks."""
+"""Read a store: finished numbers as a Dataset, failures as tracebacks, and how far a running sweep is."""
 
+import math
 import os
+import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import numpy.typing as npt
 
-from crossbar.sweeps.layout import FAILED, FAILURE, axis_attributes, open_store
-from crossbar.sweeps.records import find_done, read_marks, read_values
+from crossbar.sweeps.arrays import axis_attributes, finished
+from crossbar.sweeps.layout import read_attributes
 from crossbar.sweeps.specification import Specification
+from crossbar.sweeps.state import State
+from crossbar.sweeps.store import read_state
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -22,33 +26,56 @@ def load_sweep(store: str | os.PathLike[str]) -> "xr.Dataset":
     ------
     FileNotFoundError
         If `store` is not the folder of a sweep.
+    StorageError
+        If its description is damaged.
     ImportError
-        If zarr is not installed.
+        If the store was written by version 0.1 and zarr is not installed.
     """
-
-    group = open_store(Path(store))
-    attributes = dict(group.attrs)
-    sweep = Specification.from_json(str(attributes["specification"]))
-    values = read_values(group, sweep.output_names)
-    return as_dataset(sweep, attributes, values, find_done(values, read_marks(group)))
+    sweep, attributes, state = _read(store)
+    return as_dataset(sweep, attributes, state)
 
 
 def sweep_failures(store: str | os.PathLike[str]) -> dict[str, str]:
     """Return the traceback of every failed point by its label, such as "sigma=0.1, bits=4"."""
-
-    group = open_store(Path(store))
-    sweep = Specification.from_json(str(group.attrs["specification"]))
-    failures: Any = group[FAILURE]
-    failed = np.argwhere(read_marks(group) == FAILED).tolist()
-    return {sweep.label(tuple(index)): str(failures[tuple(index)]) for index in failed}
+    sweep, _, state = _read(store)
+    return {sweep.label(index): text for index, text in sorted(state.failures.items())}
 
 
-def as_dataset(
-    sweep: Specification,
-    attributes: dict[str, Any],
-    values: npt.NDArray[np.float64],  # (outputs, axes..., trials)
-    done: npt.NDArray[np.bool_],  # (axes...)
-) -> "xr.Dataset":
+@dataclass(frozen=True, kw_only=True)
+class SweepStatus:
+    """How far a sweep is."""
+
+    points: int
+    """Points in all."""
+    done: int
+    """Finished points."""
+    trials: int
+    """Stored trials of all points."""
+    trials_in_all: int
+    """Trials of all points."""
+    begun: tuple[str, ...]
+    """Labels of the points that are being computed, or were when their process ended."""
+    failed: tuple[str, ...]
+    """Labels of the points whose last attempt failed."""
+    idle: float
+    """Time since the last word of any worker [s]; infinite where there was none."""
+
+
+def sweep_status(store: str | os.PathLike[str]) -> SweepStatus:
+    """Return how far the sweep in `store` is; also while it is running, which it does not disturb."""
+    sweep, _, state = _read(store)
+    return SweepStatus(
+        points=state.done.size,
+        done=int(state.done.sum()),
+        trials=int(state.stored.sum()),
+        trials_in_all=state.stored.size,
+        begun=tuple(sweep.label(tuple(index)) for index in np.argwhere(state.started).tolist()),
+        failed=tuple(sweep.label(index) for index in sorted(state.failures)),
+        idle=time.time() - state.last if state.last else math.inf,
+    )
+
+
+def as_dataset(sweep: Specification, attributes: dict[str, Any], state: State) -> "xr.Dataset":
     """Return the numbers of finished points with their names, coordinates and units."""
     import xarray as xr
 
@@ -60,11 +87,14 @@ def as_dataset(
     coordinates["trial"] = ("trial", np.arange(sweep.trials), {"long_name": "trial"})
     dimensions = [*(axis.name for axis in sweep.axes), "trial"]
     variables = {
-        output.name: (
-            dimensions,
-            np.where(done[..., None], array, np.nan),
-            {"units": output.units, "long_name": output.long_name},
-        )
-        for output, array in zip(sweep.outputs, values, strict=True)
+        output.name: (dimensions, array, {"units": output.units, "long_name": output.long_name})
+        for output, array in zip(sweep.outputs, finished(state), strict=True)
     }
     return xr.Dataset(variables, coordinates, attributes)
+
+
+def _read(store: str | os.PathLike[str]) -> tuple[Specification, dict[str, Any], State]:
+    path = Path(store)
+    attributes = read_attributes(path)
+    sweep = Specification.from_json(attributes["specification"])
+    return sweep, attributes, read_state(path, sweep, attributes)

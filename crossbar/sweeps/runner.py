@@ -1,15 +1,12 @@
 """One call of `Sweep.run`: lay out or reopen the store, compute what is missing, return everything."""
 
-import contextlib
 import difflib
 import json
-import logging
-import math
 import os
 import pickle
 import uuid
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,16 +14,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from crossbar.progress import progress_bar
 from crossbar.sweeps import provenance
+from crossbar.sweeps.arrays import import_zarr
+from crossbar.sweeps.bar import show_progress
+from crossbar.sweeps.growth import has_grown
 from crossbar.sweeps.job import Job
-from crossbar.sweeps.layout import STARTED, create_store, import_zarr, open_store
-from crossbar.sweeps.records import find_done, read_marks, read_values
+from crossbar.sweeps.layout import LAYOUT, LAYOUT_VERSION, create_store, read_attributes
 from crossbar.sweeps.results import as_dataset
 from crossbar.sweeps.schedule import run_jobs
 from crossbar.sweeps.seeds import trial_seeds
 from crossbar.sweeps.specification import Index, Specification
+from crossbar.sweeps.state import State
 from crossbar.sweeps.storage_check import check_storage
+from crossbar.sweeps.store import locked, publish, read_state, renew
 from crossbar.sweeps.summary import summarise
 
 if TYPE_CHECKING:
@@ -39,35 +39,34 @@ Point = Callable[..., Mapping[str, float]]
 _ORIGIN = {"point_source_sha256": "the point function", "versions": "versions of packages"}
 """Attributes that may change between two runs on one store, though not unnoticed."""
 
-_LOGGER = logging.getLogger(__name__)
-
 
 def run_sweep(
     sweep: Specification,
     point: Point,
     store: str | os.PathLike[str],
     executor: Executor | None,
+    *,
     progress: bool,
     config: object,
     setup: Callable[[], object] | None,
     in_flight: int,
+    extend: bool,
 ) -> "xr.Dataset":
     """Do what `Sweep.run` says."""
     import_zarr()
     _check_importable(point, setup, executor)
     path = Path(store).expanduser().absolute()
-    _open_or_create(path, sweep, _attributes(sweep, point, config))
-    jobs = _missing_jobs(path, sweep, point, setup)
-    check_storage(path, jobs=len(jobs), outputs=len(sweep.outputs), trials=sweep.trials)
-    points = math.prod(sweep.shape[:-1])
-    with _progress_bar(progress, total=points, done_before=points - len(jobs)) as finished:
-        outcome = run_jobs(jobs, executor, in_flight, finished)
-    group = open_store(path)
-    values, marks = read_values(group, sweep.output_names), read_marks(group)
-    done = find_done(values, marks)
-    if not done.all():
-        raise summarise(sweep, path, done, marks == STARTED, outcome) from outcome.broken
-    return as_dataset(sweep, dict(group.attrs), values, done)
+    attributes = _open_or_create(path, sweep, _attributes(sweep, point, config), extend=extend)
+    state = read_state(path, sweep, attributes)
+    missing = _missing(state)
+    check_storage(path, jobs=len(missing), outputs=len(sweep.outputs), trials=sweep.trials)
+    jobs = _jobs(missing, state, path, sweep, point, setup)
+    with show_progress(progress, path, sweep, attributes, state) as bar:
+        outcome = run_jobs(jobs, executor, in_flight, bar)
+    state = publish(path, sweep, None if missing else state)
+    if not state.done.all():
+        raise summarise(sweep, path, state, outcome) from outcome.broken
+    return as_dataset(sweep, attributes, state)
 
 
 def _attributes(sweep: Specification, point: Point, config: object) -> dict[str, Any]:
@@ -80,32 +79,53 @@ def _attributes(sweep: Specification, point: Point, config: object) -> dict[str,
         "seed": sweep.seed,
         "versions": provenance.versions_json(),
         "point_source_sha256": provenance.point_source_sha256(point),
+        LAYOUT: LAYOUT_VERSION,
     }
 
 
-def _open_or_create(path: Path, sweep: Specification, attributes: dict[str, Any]) -> None:
-    """Make sure that `path` holds this sweep, and say so if what computes it has changed since it was begun."""
+def _open_or_create(path: Path, sweep: Specification, attributes: dict[str, Any], *, extend: bool) -> dict[str, Any]:
+    """Make sure that `path` holds this sweep, and return what it says about itself.
+
+    Say so if what computes it has changed since it was begun.
+    """
     if "://" in str(path) or ":/" in str(path):
         raise ValueError(f"`store` must be a folder that all workers see. Got {path}.")
     try:
-        found = dict(open_store(path).attrs)
+        read_attributes(path)
     except FileNotFoundError:
         create_store(path, sweep, attributes)
-        found = dict(open_store(path).attrs)
-    if found["specification_sha256"] != attributes["specification_sha256"]:
-        differences = "\n".join(
-            difflib.unified_diff(_identity(found), _identity(attributes), "there", "here", n=4, lineterm="")
-        )
-        raise ValueError(f"`store` must be absent or hold this sweep. {path} holds another one:\n{differences}")
-    changed = [words for key, words in _ORIGIN.items() if found[key] != attributes[key]]
-    if changed and not (read_marks(open_store(path)) > 0).any():
-        open_store(path, mode="r+").attrs.update({key: attributes[key] for key in _ORIGIN})
-    elif changed:
-        warnings.warn(
-            f"Since the sweep in {path} was begun, {' and '.join(changed)} changed. What is finished there is kept; "
-            "use another store to compute it anew.",
-            stacklevel=4,
-        )
+    with locked(path):
+        found = read_attributes(path)
+        if found["specification_sha256"] != attributes["specification_sha256"]:
+            _check_growth(path, sweep, found, attributes, extend=extend)
+        changed = [words for key, words in _ORIGIN.items() if found[key] != attributes[key]]
+        if changed and read_state(path, sweep, found).stored.any():
+            warnings.warn(
+                f"Since the sweep in {path} was begun, {' and '.join(changed)} changed. What is finished there is kept; "
+                "use another store to compute it anew.",
+                stacklevel=4,
+            )
+            attributes = attributes | {key: found[key] for key in _ORIGIN}
+        renew(path, attributes)
+    return attributes
+
+
+def _check_growth(
+    path: Path, sweep: Specification, found: Mapping[str, Any], attributes: Mapping[str, Any], *, extend: bool
+) -> None:
+    """Raise unless the sweep is what the store holds, grown, and is asked to be."""
+    grown = found["config"] == attributes["config"] and has_grown(
+        Specification.from_json(found["specification"]), sweep
+    )
+    if grown and extend:
+        return
+    differences = "\n".join(
+        difflib.unified_diff(_identity(found), _identity(attributes), "there", "here", n=4, lineterm="")
+    )
+    advice = (
+        "\nThis one has more values or trials: `extend=True` adds them and keeps what is finished." if grown else ""
+    )
+    raise ValueError(f"`store` must be absent or hold this sweep. {path} holds another one:\n{differences}{advice}")
 
 
 def _identity(attributes: Mapping[str, Any]) -> list[str]:
@@ -113,35 +133,41 @@ def _identity(attributes: Mapping[str, Any]) -> list[str]:
     return json.dumps({key: json.loads(attributes[key]) for key in ("specification", "config")}, indent=1).splitlines()
 
 
-def _missing_jobs(path: Path, sweep: Specification, point: Point, setup: Callable[[], object] | None) -> list[Job]:
-    """Return the jobs still to do; those that were running at an interruption come last.
+def _missing(state: State) -> list[Index]:
+    """Return the points still to do; those that were running at an interruption come last.
 
     A point that kills its worker would otherwise stand in the way of all others at every new run.
     """
-    group, outputs = open_store(path), sweep.output_names
-    marks = read_marks(group)
-    done = find_done(read_values(group, outputs), marks)
-    damaged = int(np.count_nonzero((marks > 0) & ~done))
-    if damaged:
-        _LOGGER.warning("%d finished points of %s are damaged and are computed again.", damaged, path)
+    done = state.done
+    return [*_indices(~done & ~state.started), *_indices(~done & state.started)]
+
+
+def _indices(where: npt.NDArray[np.bool_]) -> list[Index]:
+    return [tuple(index) for index in np.argwhere(where).tolist()]
+
+
+def _jobs(
+    missing: Iterable[Index],
+    state: State,
+    path: Path,
+    sweep: Specification,
+    point: Point,
+    setup: Callable[[], object] | None,
+) -> Iterator[Job]:
     run, seeds = uuid.uuid4().hex, trial_seeds(sweep.seed, sweep.trials)
-    return [
-        Job(
+    for index in missing:
+        first = int(np.argmin(state.stored[index]))
+        yield Job(
             run=run,
             point=point,
             setup=setup,
             store=path,
             index=index,
             parameters=sweep.parameters(index),
-            outputs=outputs,
-            seeds=seeds,
+            outputs=sweep.output_names,
+            first_trial=first,
+            seeds=seeds[first:],
         )
-        for index in [*_indices(~done & (marks != STARTED)), *_indices(~done & (marks == STARTED))]
-    ]
-
-
-def _indices(where: npt.NDArray[np.bool_]) -> list[Index]:
-    return [tuple(index) for index in np.argwhere(where).tolist()]
 
 
 def _check_importable(point: Point, setup: Callable[[], object] | None, executor: Executor | None) -> None:
@@ -164,13 +190,3 @@ def _check_importable(point: Point, setup: Callable[[], object] | None, executor
         if interactive:
             raise TypeError(f"`{name}` must stand in a file, for worker processes to import it. Got {function!r} from "
                             "an interactive prompt. Move it to a module beside the notebook.")  # fmt: skip
-
-
-@contextlib.contextmanager
-def _progress_bar(show: bool, *, total: int, done_before: int) -> Iterator[Callable[[], object]]:
-    """Yield what to call after every job."""
-    if not show:
-        yield lambda: None
-        return
-    with progress_bar(description="sweep", unit="point", total=total, done=done_before) as bar:
-        yield lambda: bar.update(1)

@@ -1,13 +1,17 @@
 """Hand jobs to an executor, a bounded number at a time."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Executor, Future, wait
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Protocol
 
 from crossbar.sweeps.errors import StorageError
 from crossbar.sweeps.job import Job, run_job
 from crossbar.sweeps.specification import Index
+
+_PATIENCE = 5.0
+"""Without a job that ends, how long to wait before the watcher hears of it [s]."""
 
 
 @dataclass
@@ -20,8 +24,21 @@ class Outcome:
     """Why the executor takes no more jobs, if it does not."""
 
 
-def run_jobs(jobs: Iterable[Job], executor: Executor | None, in_flight: int, finished: Callable[[], object]) -> Outcome:
-    """Run all jobs, calling `finished` after each, and return what went wrong.
+class Watcher(Protocol):
+    """What wants to know how far the jobs are."""
+
+    def finished(self) -> None:
+        """Note that a job ended, well or not."""
+
+    def trial(self, number: int) -> None:
+        """Note that a trial of the job computed here is done."""
+
+    def waiting(self) -> None:
+        """Note that no job has ended for a while."""
+
+
+def run_jobs(jobs: Iterable[Job], executor: Executor | None, in_flight: int, watcher: Watcher) -> Outcome:
+    """Run all jobs, telling `watcher`, and return what went wrong.
 
     Raises
     ------
@@ -31,8 +48,8 @@ def run_jobs(jobs: Iterable[Job], executor: Executor | None, in_flight: int, fin
     outcome = Outcome()
     if executor is None:
         for job in jobs:
-            _note(outcome, job, run_job(job))
-            finished()
+            _note(outcome, job, run_job(job, watcher.trial))
+            watcher.finished()
         return outcome
     queue = iter(jobs)
     waiting: dict[Future[str | None], Job] = {}
@@ -42,9 +59,12 @@ def run_jobs(jobs: Iterable[Job], executor: Executor | None, in_flight: int, fin
                 _fill(executor, queue, waiting, in_flight, outcome)
             if not waiting:
                 return outcome
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
+            ended = wait(waiting, timeout=_PATIENCE, return_when=FIRST_COMPLETED).done
+            if not ended:
+                watcher.waiting()
+            for future in ended:
                 _collect(future, waiting.pop(future), outcome)
-                finished()
+                watcher.finished()
     finally:
         for future in waiting:
             future.cancel()

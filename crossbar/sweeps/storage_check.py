@@ -8,8 +8,12 @@ from pathlib import Path
 from crossbar.sweeps.errors import StorageError
 
 _BLOCK = 4096
-# A job's files: its numbers, its mark, a traceback, and the folders they lie in.
-_FILES_BESIDE_OUTPUTS = 4
+_FILES_BESIDE_RESULTS = 16
+"""Descriptions, axes and the journal of a process, about one block each."""
+_LINES = 400
+"""Two lines of the journal without their numbers, about so many bytes."""
+_NUMBER = 8 + 22
+"""Bytes of a number in the arrays and as text in the journal."""
 
 
 def check_storage(path: Path, *, jobs: int, outputs: int, trials: int) -> None:
@@ -20,13 +24,12 @@ def check_storage(path: Path, *, jobs: int, outputs: int, trials: int) -> None:
     StorageError
         If the folder is read-only or its disk too full.
     """
-    chunk = _BLOCK * -(-8 * trials // _BLOCK)
-    needed = jobs * (outputs * chunk + _FILES_BESIDE_OUTPUTS * _BLOCK)
+    needed = jobs * (_LINES + _NUMBER * outputs * trials) + (_FILES_BESIDE_RESULTS + 2 * outputs) * _BLOCK
     probe = path / f".probe-{uuid.uuid4().hex}"
     try:
         free = shutil.disk_usage(path).free
         with probe.open("wb") as file:
-            file.write(bytes(chunk))
+            file.write(bytes(_BLOCK))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:

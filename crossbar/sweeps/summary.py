@@ -4,11 +4,11 @@ from collections import Counter
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
 from crossbar.sweeps.errors import SweepError
 from crossbar.sweeps.schedule import Outcome
 from crossbar.sweeps.specification import Specification
+from crossbar.sweeps.state import State
 
 _SHOWN = 10
 
@@ -16,11 +16,11 @@ _SHOWN = 10
 def summarise(
     sweep: Specification,
     path: Path,
-    done: npt.NDArray[np.bool_],
-    started: npt.NDArray[np.bool_],
+    state: State,
     outcome: Outcome,
 ) -> SweepError:
     """Return the error that says what is missing in the store at `path`, why, and what to do."""
+    done = state.done
     missing = [tuple(index) for index in np.argwhere(~done).tolist()]
     failures = {sweep.label(index): outcome.errors[index] for index in missing if index in outcome.errors}
     lines = [f"{len(missing)} of {done.size} points are not computed; the others are stored in {path}."]
@@ -30,7 +30,7 @@ def summarise(
             "may have been killed, have run out of memory, or have imported a script without "
             "`if __name__ == '__main__':`."
         )
-        running = [sweep.label(tuple(index)) for index in np.argwhere(started & ~done).tolist()]
+        running = [sweep.label(tuple(index)) for index in np.argwhere(state.started).tolist()]
         if running:
             lines.append(f"Being computed at that moment: {'; '.join(running[:_SHOWN])}.")
     if failures:

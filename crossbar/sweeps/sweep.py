@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from crossbar.sweeps.dimensions import Axis, Output, Value
 from crossbar.sweeps.runner import Point, run_sweep
 from crossbar.sweeps.specification import Index, Specification, specify
-from devices.validation import check_integer
+from devices.validation import check_boolean, check_integer
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -110,12 +110,14 @@ class Sweep:
         config: object = None,
         setup: Callable[[], object] | None = None,
         in_flight: int = 256,
+        extend: bool = False,
     ) -> "xr.Dataset":
         """Compute what `store` does not hold yet and return all of it.
 
         Run the same line again after any interruption: finished points are kept, and the result is identical to that
-        of an uninterrupted run. Every point is one job and one chunk of the store; a job writes its numbers, then a
-        checksum of them as its done mark.
+        of an uninterrupted run. Every point is one job, which appends its numbers with a checksum to the journal of its
+        process: a kill at any moment costs no more than the points in work. At the end of a run the store holds the
+        results as zarr arrays too.
 
         Parameters
         ----------
@@ -131,7 +133,7 @@ class Sweep:
             `client.get_executor()`. None runs them here, one after another. Trials that share a process take turns,
             because they share torch's default stream: threads are safe but no faster.
         progress
-            Whether to show a progress bar (needs tqdm).
+            Whether to show a progress bar (needs tqdm): points, and the trials of points that take long.
         config
             What all points have in common, kept with the results and part of the sweep's identity: a dataclass, or
             anything JSON can hold, or JSON text.
@@ -140,6 +142,9 @@ class Sweep:
             `functools.partial(torch.set_num_threads, 1)` on dask workers.
         in_flight
             How many jobs are handed to the executor at a time; use at least twice the number of workers.
+        extend
+            Whether the sweep in `store` may grow into this one: more trials, or more values on its axes. Finished
+            points and trials stay, and the result is that of this sweep run from the start.
 
         Returns
         -------
@@ -153,9 +158,20 @@ class Sweep:
         StorageError
             If the store cannot be written; found before the first point where that can be known.
         ValueError
-            If the store holds another sweep.
+            If the store holds another sweep, or this one in its growth and `extend` is False.
         ImportError
             If zarr (or tqdm, with `progress`) is not installed.
         """
         check_integer("in_flight", in_flight, at_least=1)
-        return run_sweep(self.specification, point, store, executor, progress, config, setup, in_flight)
+        check_boolean("extend", extend)
+        return run_sweep(
+            self.specification,
+            point,
+            store,
+            executor,
+            progress=progress,
+            config=config,
+            setup=setup,
+            in_flight=in_flight,
+            extend=extend,
+        )

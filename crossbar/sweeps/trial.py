@@ -1,5 +1,6 @@
 """One trial at one point, with its randomness seeded."""
 
+import functools
 import math
 import numbers
 import threading
@@ -30,13 +31,29 @@ def run_trial(
     # A process that has not used CUDA has no CUDA stream to protect, and asking for it would start CUDA.
     devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
     with TURN, torch.random.fork_rng(devices=devices):
-        torch.manual_seed(seeds.default_stream)
+        _seed_default_streams(seeds.default_stream)
         returned = point(dict(parameters), generator=torch.Generator().manual_seed(seeds.generator))
     if not isinstance(returned, Mapping):
         raise TypeError(f"The point must return a dictionary of {', '.join(outputs)}. Got {type(returned).__name__}.")
     if set(returned) != set(outputs):
         raise ValueError(f"The point must return {', '.join(outputs)}. Got {', '.join(map(str, returned)) or 'none'}.")
     return tuple(_number(name, returned[name]) for name in outputs)
+
+
+def _seed_default_streams(seed: int) -> None:
+    """Seed torch's default streams, without what `torch.manual_seed` keeps for devices that are not there.
+
+    Each of its calls stores a traceback for the case that CUDA starts later: 0.5 ms and a little memory, never freed.
+    """
+    if _has_accelerator():
+        torch.manual_seed(seed)
+    else:
+        torch.default_generator.manual_seed(seed)
+
+
+@functools.cache
+def _has_accelerator() -> bool:
+    return torch.accelerator.is_available()
 
 
 def _number(name: str, value: object) -> float:
