@@ -68,6 +68,7 @@ def run_job(job: Job, report: Callable[[int], object] | None = None) -> str | No
         for trial, seeds in enumerate(job.seeds, start=job.first_trial):
             if trials and time.monotonic() - noted > _PATIENCE:
                 _note_values(job, first, trials)
+                _note(job, "started", trial)
                 first, trials, noted = trial, [], time.monotonic()
             trials.append(run_trial(job.point, job.parameters, seeds, job.outputs))
             if report is not None:
