@@ -293,7 +293,7 @@ def _finish_loading(array: CrossbarArray, incompatible: Any) -> None:
     """Derive what a checkpoint does not hold."""
     if array.programmed is None or array.programmed.is_meta:
         return
-    forget_idle_units(array)
+    forget_idle_units(array, array.placement, array.config, steps=array.corrections["adc_steps"])
     if array.reader.keeps_transfer:
         array.prepare()
     else:

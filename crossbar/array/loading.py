@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,9 +11,7 @@ from crossbar.array.operation_units import driven_units
 from crossbar.array.programming import parallel_rows
 from crossbar.config import CrossbarConfig
 from crossbar.serialization import config_from_json, config_to_json, tensor_to_text
-
-if TYPE_CHECKING:
-    from crossbar.array.crossbar_array import CrossbarArray
+from mapping import Placement
 
 _RENAMED = {
     "effective_weight": "reader.weight",
@@ -96,14 +94,12 @@ def described(state: Tensor, config: CrossbarConfig) -> dict[str, Any]:
     return {key: tuple(value) if isinstance(value, list) else value for key, value in shape.items()}
 
 
-def forget_idle_units(array: "CrossbarArray") -> None:
-    """Drop the operation units without word lines, which checkpoints of version 0.1 hold."""
-    placement = array.placement
-    rows = parallel_rows(placement, array.config)
+def forget_idle_units(array: nn.Module, placement: Placement, config: CrossbarConfig, *, steps: nn.Module) -> None:
+    """Drop the operation units without word lines, which checkpoints of version 0.1 hold, from an array and its steps."""
+    rows = parallel_rows(placement, config)
     if rows is None:
         return
     driven = driven_units(placement, rows)
-    steps = array.corrections["adc_steps"]
     for module, name, axis in ((array, "transfer", 0), (array, "converter_errors", 1), (steps, "steps", 0)):
         tensor = getattr(module, name)
         if tensor is not None and tensor.shape[axis] == len(driven):
