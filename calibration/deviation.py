@@ -24,12 +24,13 @@ def weight_pc2(ideal: Tensor, nonideal: Tensor) -> float:
     Raises
     ------
     ValueError
-        If the shapes differ, there are fewer than two weights, or the weights do not vary.
+        If the shapes differ, a weight is not finite, there are fewer than two, or they do not vary.
     """
     if ideal.shape != nonideal.shape:
         raise ValueError(
             f"`nonideal` must have the shape of `ideal`, {tuple(ideal.shape)}. Got {tuple(nonideal.shape)}."
         )
+    _require_finite(ideal=ideal, nonideal=nonideal)
     if ideal.numel() < 2:
         raise ValueError(f"`ideal` must hold at least two weights. Got {ideal.numel()}.")
     pairs = torch.stack([ideal.detach().double().flatten(), nonideal.detach().double().flatten()])
@@ -54,12 +55,13 @@ def non_ideality_factor(ideal: Tensor, nonideal: Tensor, *, voltages: Tensor | N
     Raises
     ------
     ValueError
-        If the shapes do not fit.
+        If the shapes do not fit, or a conductance is not finite.
     """
     if ideal.shape != nonideal.shape:
         raise ValueError(
             f"`nonideal` must have the shape of `ideal`, {tuple(ideal.shape)}. Got {tuple(nonideal.shape)}."
         )
+    _require_finite(ideal=ideal, nonideal=nonideal)
     if voltages is None:
         voltages = ideal.new_ones(1, ideal.shape[-2])
     if voltages.shape[-1] != ideal.shape[-2]:
@@ -67,6 +69,16 @@ def non_ideality_factor(ideal: Tensor, nonideal: Tensor, *, voltages: Tensor | N
     expected, got = voltages @ ideal, voltages @ nonideal  # (..., inputs, cols)
     used = expected != 0
     return float(((expected - got)[used] / expected[used]).mean())
+
+
+def _require_finite(**weights: Tensor) -> None:
+    for name, values in weights.items():
+        bad = int((~values.isfinite()).sum())
+        if bad:
+            raise ValueError(
+                f"`{name}` must be finite. Got {bad} that are NaN or infinite. Look at the training or the "
+                "device that made them."
+            )
 
 
 @torch.no_grad()

@@ -8,8 +8,9 @@ from typing import Any, cast
 import torch
 from torch import Tensor, nn
 
-from calibration.support.batches import model_device, model_input, require_batches, training_modes_kept, with_progress
+from calibration.support.batches import checked_batches, require_batches, training_modes_kept
 from calibration.support.distributed import summed, unwrapped
+from crossbar.batches import call_model
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from crossbar.twins import digital_twin
@@ -59,10 +60,9 @@ def fit_output_affine(
                 stack.enter_context(training_modes_kept(either))
                 either.eval()
             stack.enter_context(_watching(fits, digital))
-            for batch in with_progress(batches, progress=progress, description="output affine"):
-                x = model_input(batch)
-                reference(x.to(model_device(reference)))
-                model(x.to(model_device(model)))
+            for batch in checked_batches(batches, progress=progress, description="output affine"):
+                call_model(reference, batch)
+                call_model(model, batch)
                 count += 1
         require_batches(count)
     except BaseException:

@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from calibration.mime.attach import named_thresholds
 from calibration.mime.task import installed
 from calibration.mime.task_bank import TaskBank
-from calibration.support.batches import model_device, model_input, require_batches, training_modes_kept, with_progress
+from calibration.support.batches import checked_batches, require_batches, training_modes_kept
 from crossbar.array.read_count import ReadCount, count_reads
+from crossbar.batches import batch_size, call_model, model_device
 from crossbar.conversion import named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
 
@@ -54,7 +55,7 @@ def sparsity_report(bank: TaskBank, batches: Mapping[str, Iterable[Any]], *, pro
             items = list(data)
             for values in ({}, relu):
                 with installed(bank.model, values):
-                    measured.append(_measure(bank.model, with_progress(items, progress=progress, description=task)))
+                    measured.append(_measure(bank.model, checked_batches(items, progress=progress, description=task)))
     finally:
         bank.switch(active)
     # A task with a digital head of its own never reads the parent's: those reads are 0.
@@ -113,9 +114,8 @@ def _measure(model: nn.Module, batches: Iterable[Any]) -> _Measurement:
             if name in counts:
                 stack.callback(layer.register_forward_pre_hook(read(layer, counts[name])).remove)
         for batch in batches:
-            inputs = model_input(batch).to(device)
-            model(inputs)
-            result.samples += len(inputs)
+            call_model(model, batch, device)
+            result.samples += batch_size(batch)
             number += 1
     require_batches(number)
     result.sparsity = {name: zeros[name] / sizes[name] for name in zeros}

@@ -9,7 +9,7 @@ from torch import Tensor, fx
 from calibration.mime.mixed_batch import read_mixed
 from calibration.mime.storage import load_tasks, save_tasks
 from calibration.mime.task import Task, check_task, copy_task, read_task, task_slots, task_values
-from calibration.support.batches import model_device
+from crossbar.batches import model_device
 
 
 class TaskBank:

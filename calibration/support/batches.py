@@ -7,11 +7,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from crossbar.batches import call_model as call_model
-from crossbar.batches import model_device as model_device
-from crossbar.batches import model_input as model_input
-from crossbar.batches import model_target as model_target
-from crossbar.batches import require_finite_input
+from crossbar.batches import call_model, model_device, require_finite_input
 from crossbar.progress import progress_over
 
 
@@ -27,7 +23,7 @@ def run_batches(
     """
     device, count = model_device(model), 0
     with torch.no_grad():
-        for batch in with_progress(batches, progress=progress, description=description):
+        for batch in checked_batches(batches, progress=progress, description=description):
             call_model(model, batch, device)
             count += 1
     require_batches(count)
@@ -54,7 +50,7 @@ def training_modes_kept(model: nn.Module) -> Iterator[None]:
             module.training = flag
 
 
-def with_progress(batches: Iterable[Any], *, progress: bool, description: str) -> Iterable[Any]:
+def checked_batches(batches: Iterable[Any], *, progress: bool, description: str) -> Iterable[Any]:
     """Yield the batches, checked to be finite, behind a progress bar where one is asked for.
 
     Raises
