@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from crossbar.converters import InputConfig
+from crossbar.converters import InputConfig, cut_pulses
 from mapping import Placement
 
 
@@ -141,9 +141,7 @@ def pulses(driven: Tensor, run: LineRun, settings: DriveSettings, dtype: torch.d
     if run.cycles == 1:
         return driven.to(dtype)
     whole = driven.abs().to(torch.int32) if settings.bipolar else driven
-    shifts = torch.arange(run.cycles, device=driven.device, dtype=whole.dtype) * settings.pulse_bits
-    digits = whole[:, :, None, :] >> shifts[:, None]  # (blocks, rows, cycles, vectors)
-    drive = digits.bitwise_and_(2**settings.pulse_bits - 1).to(dtype)
+    drive = cut_pulses(whole, run.cycles, settings.pulse_bits, dim=2).to(dtype)  # (blocks, rows, cycles, vectors)
     if settings.bipolar:
         drive *= driven.sign()[:, :, None, :]
     return drive.flatten(2)

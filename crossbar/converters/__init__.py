@@ -8,6 +8,7 @@ from crossbar.converters.adc import lossless_bits as lossless_bits
 from crossbar.converters.inputs import CodeRange as CodeRange
 from crossbar.converters.inputs import InputConfig as InputConfig
 from crossbar.converters.inputs import code_range as code_range
+from crossbar.converters.inputs import cut_pulses as cut_pulses
 from crossbar.converters.inputs import pulse_power as pulse_power
 from crossbar.converters.inputs import pulses as pulses
 from crossbar.converters.inputs import quantize_inputs as quantize_inputs

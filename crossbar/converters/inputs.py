@@ -105,6 +105,8 @@ def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static
                 "or give `InputConfig(range='static', maximum=...)`."
             )
         lowest, highest = static_range[0], static_range[1]
+    elif not x.numel():
+        lowest = highest = x.new_zeros(())
     elif config.range == "batch" or x.ndim <= vector_dimensions:
         lowest, highest = torch.aminmax(x.detach())
     else:
@@ -154,13 +156,15 @@ def pulses(codes: Tensor, config: InputConfig, extra_bits: int = 0) -> Tensor:
     cycles = config.cycles(extra_bits)
     if cycles == 1:
         return codes[None]
-    base = 2.0 ** (config.pulse_bits or 1)
-    digits, rest = [], codes
-    for _ in range(cycles):
-        higher = torch.floor(rest / base)
-        digits.append(rest - higher * base)
-        rest = higher
-    return torch.stack(digits)
+    return cut_pulses(codes.to(torch.int32), cycles, config.pulse_bits or 1, dim=0).to(codes.dtype)
+
+
+def cut_pulses(codes: Tensor, cycles: int, pulse_bits: int, *, dim: int) -> Tensor:
+    """Cut non-negative integers into the pulses of `cycles` cycles, least significant first, in a new dimension `dim`."""
+    shape = [1] * (codes.ndim + 1)
+    shape[dim] = cycles
+    shifts = torch.arange(cycles, device=codes.device, dtype=codes.dtype).view(shape) * pulse_bits
+    return (codes.unsqueeze(dim) >> shifts).bitwise_and_(2**pulse_bits - 1)
 
 
 def pulse_power(codes: Tensor, config: InputConfig) -> Tensor:

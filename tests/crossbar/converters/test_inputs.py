@@ -4,7 +4,9 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
+import crossbar as xb
 from crossbar.converters import InputConfig, code_range, pulse_power, pulses, quantize_inputs
 
 
@@ -65,3 +67,23 @@ def test_power_of_bit_serial_pulses():
     codes = torch.tensor([0.0, 1.0, -5.0, 7.0])
     assert pulse_power(codes, InputConfig(bits=3, dac_bits=1)).tolist() == [0, 1, 1 + 16, 1 + 4 + 16]
     assert pulse_power(codes, InputConfig(bits=3)).tolist() == [0, 1, 25, 49]
+
+
+@pytest.mark.parametrize("range", ["vector", "batch"])
+@pytest.mark.parametrize("negative", ["two_phase", "bipolar", "offset"])
+@pytest.mark.parametrize("adc", [None, xb.ADC()], ids=["collapsed", "tiled"])
+def test_a_batch_of_nothing_gives_nothing(range, negative, adc):
+    config = xb.CrossbarConfig(inputs=xb.InputConfig(range=range, negative=negative), adc=adc)
+    model = xb.convert_to_analog(nn.Linear(6, 3), config).eval()
+    xb.program_analog_weights(model)
+    assert model(torch.zeros(0, 6)).shape == (0, 3)
+
+
+@pytest.mark.parametrize("range", ["vector", "batch"])
+@pytest.mark.parametrize("adc", [None, xb.ADC(offset_spread=3.0)], ids=["collapsed", "tiled"])
+def test_zero_in_bias_out(range, adc):
+    """Even where offset inputs drive every line of noisy cells."""
+    inputs = xb.InputConfig(range=range, negative="offset")
+    model = xb.convert_to_analog(nn.Linear(6, 3), xb.CrossbarConfig(device=xb.devices.RRAM, inputs=inputs, adc=adc))
+    xb.program_analog_weights(model.eval())
+    assert torch.equal(model(torch.zeros(2, 6)), model.bias.detach().expand(2, 3))
