@@ -5,6 +5,7 @@ from typing import Literal
 
 import devices
 from crossbar.converters import ADC, InputConfig
+from crossbar.wire_compensation import WireCompensation
 from devices import Device, Wires, check_read_voltage
 from devices.validation import FieldTypeError, FieldValueError, check_choice, check_integer
 from mapping import ENCODINGS, MappingConfig
@@ -27,6 +28,8 @@ class CrossbarConfig:
     plan: Literal["auto", "collapsed", "tiled"] = "auto"
     """Read every layer as one effective weight (collapsed), or tile by tile and cycle by cycle (tiled); auto takes the
     first wherever it gives the same numbers."""
+    compensation: WireCompensation | None = None
+    """Targets for which the arrays do behind their wires what the weights say; None programs the weights as they are."""
     parallel_rows: int | None = None
     """Word lines driven at a time (an operation unit), each group read and converted by itself; None: all of a tile."""
     undriven: Literal["grounded", "open"] = "grounded"
