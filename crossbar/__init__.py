@@ -16,6 +16,7 @@ except ImportError as error:
 from crossbar.adapters import ADAPTERS as ADAPTERS
 from crossbar.array import CrossbarArray as CrossbarArray
 from crossbar.array import Plan as Plan
+from crossbar.compensation import NothingToCompensateWarning as NothingToCompensateWarning
 from crossbar.config import CrossbarConfig as CrossbarConfig
 from crossbar.conversion import DigitalLayerWarning as DigitalLayerWarning
 from crossbar.conversion import analog_layers as analog_layers
@@ -79,3 +80,4 @@ from crossbar.sweeps import sweep_failures as sweep_failures
 from crossbar.sweeps import sweep_status as sweep_status
 from crossbar.sweeps import with_fields as with_fields
 from crossbar.twins import digital_twin as digital_twin
+from crossbar.wire_compensation import WireCompensation as WireCompensation

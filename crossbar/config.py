@@ -7,7 +7,7 @@ import devices
 from crossbar.converters import ADC, InputConfig
 from crossbar.wire_compensation import WireCompensation
 from devices import Device, Wires, check_read_voltage
-from devices.validation import FieldTypeError, FieldValueError, check_choice, check_integer
+from devices.validation import FieldTypeError, FieldValueError, check_choice, check_instance, check_integer
 from mapping import ENCODINGS, MappingConfig
 
 
@@ -45,6 +45,7 @@ class CrossbarConfig:
                 raise FieldTypeError(f"`{name}` must be {kind.__name__}. Got {getattr(self, name)!r}.", name)
         if self.adc is not None and not isinstance(self.adc, ADC):
             raise FieldTypeError(f"`adc` must be ADC or None. Got {self.adc!r}.", "adc")
+        check_instance("compensation", self.compensation, WireCompensation, optional=True)
         check_choice("plan", self.plan, ("auto", "collapsed", "tiled"))
         check_integer("chunk", self.chunk, at_least=1)
         check_choice("undriven", self.undriven, ("grounded", "open"))

@@ -12,6 +12,7 @@ import devices
 import mapping
 from crossbar.config import CrossbarConfig
 from crossbar.converters import ADC, InputConfig
+from crossbar.wire_compensation import WireCompensation
 
 _VERSION = 1
 
@@ -55,7 +56,7 @@ def tensor_to_text(tensor: Tensor) -> str:
 @functools.cache
 def _known_classes() -> dict[str, type]:
     """Return the config classes by name: those exported by the packages below, and the crossbar's own."""
-    exported = [*vars(devices).values(), *vars(mapping).values(), CrossbarConfig, InputConfig, ADC]
+    exported = [*vars(devices).values(), *vars(mapping).values(), CrossbarConfig, InputConfig, ADC, WireCompensation]
     return {cls.__name__: cls for cls in exported if isinstance(cls, type) and is_dataclass(cls)}
 
 

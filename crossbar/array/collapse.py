@@ -47,15 +47,16 @@ def baseline_weight(placement: Placement, device: Device) -> Tensor | None:
     return baseline if bool((baseline.abs() > bound).any()) else None
 
 
-def digital_weight(placement: Placement, device: Device) -> Tensor | None:
+def digital_weight(placement: Placement, device: Device, *, common: Tensor | None = None) -> Tensor | None:
     """Return what the periphery adds to each weight in integer units, (inputs_per_group, outputs), or None.
 
-    The offset of the codes as far as no reference column carries it, less what the lower end of the window adds.
+    The offset of the codes as far as no reference column carries it, less what the lower end of the window adds: `common`
+    where the wires were known when the cells were programmed, else what it would add without wires.
     """
     if placement.references:
         left = left_to_subtract(placement, reference_share(placement)).float()
         return left.expand(placement.inputs_per_group, placement.outputs)
-    baseline = baseline_weight(placement, device)
+    baseline = baseline_weight(placement, device) if common is None else common
     if baseline is not None:
         return placement.digital_offset - baseline
     if not placement.digital_offset:
@@ -65,7 +66,13 @@ def digital_weight(placement: Placement, device: Device) -> Tensor | None:
 
 
 def effective_weight(
-    placement: Placement, device: Device, transfer: Tensor, *, gain: Tensor | None = None, digital: bool = True
+    placement: Placement,
+    device: Device,
+    transfer: Tensor,
+    *,
+    gain: Tensor | None = None,
+    common: Tensor | None = None,
+    digital: bool = True,
 ) -> Tensor:
     """Collapse transfer matrices to the weight they act as, (inputs_per_group, outputs).
 
@@ -77,13 +84,15 @@ def effective_weight(
         [S], (tiles, rows, cols).
     gain
         Digital factor on what the arrays give, () or (outputs,).
+    common
+        What is common to the outputs of an array and known to the periphery, as for `digital_weight`.
     digital
         Add what the periphery adds.
     """
     weight = scatter_cells(placement, transfer, weight=column_factor(placement, device, gain=gain))
     if placement.references:
         weight = subtract_references(weight, output_share(placement, gain))
-    added = digital_weight(placement, device) if digital else None
+    added = digital_weight(placement, device, common=common) if digital else None
     return (weight if added is None else weight + added) * placement.scale
 
 

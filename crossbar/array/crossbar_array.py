@@ -16,6 +16,7 @@ from crossbar.array.corrections import CORRECTIONS, Corrections
 from crossbar.array.loading import check_complete, described, forget_idle_units, take_over, upgraded
 from crossbar.array.operation_units import driven_units, split_rows, units_per_tile
 from crossbar.array.programming import (
+    draw_placement_faults,
     parallel_rows,
     program_placement,
     read_transfer,
@@ -27,6 +28,7 @@ from crossbar.array.reads.base import offset_output
 from crossbar.array.solved import SolvedArrays
 from crossbar.array.training import code_spread
 from crossbar.array.wiring import VectorWiring, Wiring
+from crossbar.compensation import compensate
 from crossbar.config import CrossbarConfig
 from crossbar.converters import CodeRange, code_range, draw_converter_errors
 from crossbar.serialization import config_to_json, text_to_tensor
@@ -35,6 +37,8 @@ from mapping import Placement, map_weight
 
 _PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
 _CELLS = tuple(f.name for f in fields(ProgrammedCells) if f.name != "target")
+_COMPENSATED = ("target", "signal", "common")
+"""Targets of cells that are compensated for the wires, the signal that they keep, and what the periphery subtracts."""
 
 
 class CrossbarArray(nn.Module):
@@ -51,6 +55,9 @@ class CrossbarArray(nn.Module):
         Independent blocks of the weight matrix.
     """
 
+    target: Tensor | None
+    signal: Tensor | None
+    common: Tensor | None
     transfer: Tensor | None
     converter_errors: Tensor | None
     programmed: Tensor | None
@@ -67,7 +74,7 @@ class CrossbarArray(nn.Module):
         self.plan: Plan = choose_plan(config)
         self._shape: dict[str, Any] = {}
         self._converters_bypassed = False
-        for name in (*_PLACEMENT, *_CELLS, "transfer", "converter_errors", "time"):
+        for name in (*_PLACEMENT, *_CELLS, *_COMPENSATED, "transfer", "converter_errors", "time"):
             self.register_buffer(name, None)
         self.reader: AbstractRead = READS[self.plan.kind](config)
         self.corrections = Corrections(CORRECTIONS)
@@ -111,7 +118,7 @@ class CrossbarArray(nn.Module):
     @property
     def cells(self) -> ProgrammedCells:
         """Every cell with its own draws, (tiles, rows, cols)."""
-        target = target_conductance(self.placement, self.config.device)
+        target = target_conductance(self.placement, self.config.device) if self.target is None else self.target
         return ProgrammedCells(target=target, **{name: getattr(self, name) for name in _CELLS})
 
     @property
@@ -135,7 +142,8 @@ class CrossbarArray(nn.Module):
         for name, tensor in placement.tensors().items():
             setattr(self, name, tensor)
         self._shape = {f.name: getattr(placement, f.name) for f in fields(placement) if f.name not in _PLACEMENT}
-        cells = program_placement(placement, self.config.device, generator=generator)
+        self._compensate(placement, generator)
+        cells = program_placement(placement, self.config.device, target=self.target, generator=generator)
         for name in _CELLS:
             setattr(self, name, getattr(cells, name))
         lines = self.read_placement.column_index
@@ -147,6 +155,19 @@ class CrossbarArray(nn.Module):
                 self.config.adc, converters, generator=generator, device=lines.device
             )
         self.set_time(0.0)
+
+    def _compensate(self, placement: Placement, generator: torch.Generator | None) -> None:
+        """Choose targets for the wires, if the config says so."""
+        for name in _COMPENSATED:
+            setattr(self, name, None)
+        settings = self.config.compensation
+        if settings is None:
+            return
+        device = self.config.device
+        faults = draw_placement_faults(placement, device, generator=generator) if settings.known_faults else None
+        found = compensate(placement, self.config, faults=faults)
+        self.target, self.common = found.target, found.common
+        self.signal = torch.tensor(found.scale, dtype=found.target.dtype, device=found.target.device)
 
     @torch.no_grad()
     def drift(self, t: float, *, generator: torch.Generator | None = None) -> None:
@@ -192,8 +213,16 @@ class CrossbarArray(nn.Module):
             variance=variance,
             converter_errors=self._converter_errors_of_units(),
             calibrated_steps=self.corrections.converter_steps(),
-            gain=self.corrections.array_gain(),
+            gain=self.array_gain(),
+            common=self.common,
         )
+
+    def array_gain(self) -> Tensor | None:
+        """Return the digital factor on what the arrays give, () or (outputs,), or None."""
+        gain = self.corrections.array_gain()
+        if self.signal is None:
+            return gain
+        return self.signal.reciprocal() if gain is None else gain / self.signal
 
     def _converter_errors_of_units(self) -> Tensor | None:
         """Return the errors of the converter of each bit line as reads see them, (3, tiles or units, cols)."""
@@ -232,7 +261,7 @@ class CrossbarArray(nn.Module):
         wiring = VectorWiring(self.groups)
         outputs = self.read(codes, wiring)
         placement = self.placement
-        added = None if digital else digital_weight(placement, self.config.device)
+        added = None if digital else digital_weight(placement, self.config.device, common=self.common)
         if added is not None:
             weight = (added * placement.scale).t().to(outputs.dtype)
             outputs = outputs - wiring.linear_map(codes + self.config.inputs.offset_code, weight)

@@ -10,7 +10,7 @@ from crossbar.array.operation_units import driven_rows, driven_units, only_drive
 from crossbar.config import CrossbarConfig
 from crossbar.parasitics import transfer_matrix
 from crossbar.parasitics.read_noise import attenuation
-from devices import Device, ProgrammedCells, Wires, conductance_at, program_cells, read_noise_variance
+from devices import Device, ExactProgramming, ProgrammedCells, Wires, conductance_at, program_cells, read_noise_variance
 from devices.randomness import fork_generator
 from mapping import Placement, cell_index, gather_cells, tile_chunks
 
@@ -35,26 +35,60 @@ def target_conductance(placement: Placement, device: Device) -> Tensor:
 
 
 def program_placement(
-    placement: Placement, device: Device, *, generator: torch.Generator | None = None
+    placement: Placement,
+    device: Device,
+    *,
+    target: Tensor | None = None,
+    generator: torch.Generator | None = None,
 ) -> ProgrammedCells:
     """Program every cell of a placement.
 
     Errors are drawn over the matrix of each plane, before it is cut into tiles, so that the same generator gives the
     same chip for any array size.
 
+    Parameters
+    ----------
+    placement, device
+        Where the cells are, and what they are.
+    target
+        Conductance to program each cell to [S], (tiles, rows, cols). Default: `target_conductance`.
+    generator
+        Source of the errors.
+
     Returns
     -------
     ProgrammedCells
         In tile layout, (tiles, rows, cols); 0 where there is no cell.
     """
-    target = _plane_matrices(placement, target_conductance(placement, device), device.g_min)
-    cells = _program_matrices(target, placement, device, generator)
+    wanted = target_conductance(placement, device) if target is None else target
+    cells = _program_matrices(_plane_matrices(placement, wanted, device.g_min), placement, device, generator)
     tiles: dict[str, Any] = {}
     for f in fields(cells):
         matrices = getattr(cells, f.name)
         in_tiles = None if matrices is None else gather_cells(placement, matrices)
         tiles[f.name] = None if in_tiles is None else in_tiles.masked_fill(~placement.used, 0)
     return ProgrammedCells(**tiles)
+
+
+def draw_placement_faults(
+    placement: Placement, device: Device, *, generator: torch.Generator | None = None
+) -> Tensor | None:
+    """Return the conductance of the cells that `program_placement` will find stuck, without moving the generator.
+
+    Returns
+    -------
+    Tensor or None
+        [S], (tiles, rows, cols), NaN for all other cells; None where the device has no stuck cells.
+    """
+    if device.stuck is None:
+        return None
+    free = replace(device, programming=ExactProgramming(), drift=None, read_noise=None)
+    source = torch.default_generator if generator is None else generator
+    state = source.get_state()
+    cells = program_placement(placement, free, generator=generator)
+    source.set_state(state)
+    stuck = cells.stuck if cells.stuck is not None else torch.zeros_like(placement.used)
+    return torch.where(stuck & placement.used, cells.programmed, torch.nan)
 
 
 def _program_matrices(

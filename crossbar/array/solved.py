@@ -27,6 +27,9 @@ class SolvedArrays:
     gain: Tensor | None
     """Digital factor on all that the arrays give, before digital offsets, () or (outputs,), or None."""
 
+    common: Tensor | None
+    """What compensated cells add to each weight in common, in integer units, (inputs_per_group, outputs), or None."""
+
     @property
     def signed_transfer(self) -> Tensor:
         """Transfer matrices with the sign with which each word line is driven [S], (tiles, rows, cols)."""

@@ -98,10 +98,10 @@ def _pair(
     rounded: bool,
     lower: bool,
 ) -> Tensor:
-    """Return the conductances of one slice, (blocks, signs, inputs, outputs), for `wanted` [S] (blocks, inputs, outputs)."""
+    """Return the conductances of one slice, (blocks, signs, inputs, outputs), for what is wanted of it [S]."""
     divisor = torch.where(exists, attenuation, 1)
     idle = exists * reach.low
-    shift = 0.0
+    shift: float | Tensor = 0.0
     if base is not None:
         wanted = wanted + (base[:, 0] - base[:, 1])
         shift = _LEFT_BELOW * ((exists[:, 0] != exists[:, 1]) & lower)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from crossbar.array.operation_units import driven_rows, only_driven, units_per_tile
-from crossbar.array.programming import level_step, parallel_rows, read_transfer
+from crossbar.array.operation_units import driven_rows, driven_units, only_driven, units_per_tile
+from crossbar.array.programming import parallel_rows, read_transfer
 from crossbar.compensation.weight_cells import WeightCells, blocks_of, weight_cells
 from crossbar.config import CrossbarConfig
 from crossbar.parasitics import attenuation, ir_drop_estimate
@@ -67,17 +68,19 @@ class Arrays:
 
     def attenuation(self, conductance: Tensor, *, exact: bool, tiles: Tensor | None = None) -> Tensor:
         """Return `T / G` of cells (tiles, rows, cols) behind the wires, exact or by the first-order law; 0 if open."""
-        rows = parallel_rows(self.placement, self.config)
         chosen = conductance if tiles is None else conductance[tiles]
+        placement = self.placement if tiles is None else pick_tiles(self.placement, tiles)
+        rows = parallel_rows(placement, self.config)
         if exact:
-            transfer = read_transfer(self.placement, self.config, chosen)
-            transfer = transfer.view(len(chosen), -1, chosen.shape[2])[:, -chosen.shape[1] :]
+            transfer = read_transfer(placement, self.config, chosen)
+            if rows is not None:
+                transfer = _whole_tiles(transfer, placement, rows)
         elif rows is None or self.config.undriven == "grounded":
             transfer = ir_drop_estimate(chosen, self.config.wires)
         else:
-            units = units_per_tile(self.placement, rows)
-            transfer = driven_rows(ir_drop_estimate(only_driven(chosen, rows), self.config.wires), units, rows)
-            transfer = transfer.reshape(len(chosen), -1, chosen.shape[2])[:, -chosen.shape[1] :]
+            estimate = ir_drop_estimate(only_driven(chosen, rows), self.config.wires)
+            units = driven_rows(estimate, units_per_tile(placement, rows), rows)
+            transfer = _whole_tiles(units[driven_units(placement, rows)], placement, rows)
         return attenuation(chosen, transfer)
 
 
@@ -93,6 +96,8 @@ def split_arrays(placement: Placement, config: CrossbarConfig, faults: Tensor | 
     faults
         Conductance of known stuck cells [S], (tiles, rows, cols), NaN for all others; or None.
     """
+    if not placement.tiles:
+        return
     block = blocks_of(placement)
     cells = placement.levels[0].numel()
     counts = torch.bincount(block).tolist()
@@ -108,13 +113,28 @@ def split_arrays(placement: Placement, config: CrossbarConfig, faults: Tensor | 
         yield _arrays(placement, tiles, config, None if faults is None else faults[tiles])
 
 
+def pick_tiles(placement: Placement, tiles: Tensor) -> Placement:
+    """Return some tiles of a placement as one of their own."""
+    stack: dict[str, Any] = {name: tensor[tiles] for name, tensor in placement.tensors().items() if name != "scale"}
+    return replace(placement, **stack)
+
+
+def _whole_tiles(units: Tensor, placement: Placement, rows: int) -> Tensor:
+    """Put driven operation units together again, (units, rows, cols) -> (tiles, rows, cols)."""
+    driven = driven_units(placement, rows)
+    every = units.new_zeros(len(driven), rows, units.shape[2])
+    every[driven] = units
+    return every.view(placement.tiles, -1, units.shape[2])[:, -placement.levels.shape[1] :]
+
+
 def _arrays(placement: Placement, tiles: Tensor, config: CrossbarConfig, faults: Tensor | None) -> Arrays:
-    stack = {name: tensor[tiles] for name, tensor in placement.tensors().items() if name != "scale"}
-    part = replace(placement, **stack)
+    part = pick_tiles(placement, tiles)
     cells = weight_cells(part)
     sorted_faults = None
     if faults is not None and not bool(faults.isnan().all()):
-        sorted_faults = torch.where(cells.exists, faults.reshape(-1)[cells.cell.view(-1)].view(cells.cell.shape), torch.nan)
+        sorted_faults = torch.where(
+            cells.exists, faults.reshape(-1)[cells.cell.view(-1)].view(cells.cell.shape), torch.nan
+        )
     alone = cells.exists & ~cells.paired[:, :, None]
     return Arrays(
         placement=part,
@@ -122,7 +142,9 @@ def _arrays(placement: Placement, tiles: Tensor, config: CrossbarConfig, faults:
         config=config,
         cells=cells,
         faults=sorted_faults,
-        alone=cells.spread(alone.float(), cells.cell.new_zeros(part.used.shape, dtype=torch.float32)) if bool(alone.any()) else None,
+        alone=cells.spread(alone.float(), cells.cell.new_zeros(part.used.shape, dtype=torch.float32))
+        if bool(alone.any())
+        else None,
         importance=_importance(part, cells),
         component=_components(part),
     )
@@ -149,5 +171,6 @@ def _components(placement: Placement) -> Tensor:
         lowest[-1] = placement.tiles if bool((placement.column_index < 0).any()) else lowest[-1]
         spread = lowest[line].amin(1)
         if torch.equal(spread, label):
-            return torch.unique(label, return_inverse=True)[1]
+            number: Tensor = torch.unique(label, return_inverse=True)[1]
+            return number
         label = spread

@@ -65,9 +65,7 @@ def cell_range(device: Device, time: float) -> CellRange:
     """
     step = 0.0 if device.levels is None else device.window.span / (device.levels - 1)
     if device.drift is None or time == 0:
-        return CellRange(
-            low=device.g_min, high=device.g_max, programmed=(), read=(), floor=device.g_min, step=step
-        )
+        return CellRange(low=device.g_min, high=device.g_max, programmed=(), read=(), floor=device.g_min, step=step)
     asked = torch.linspace(device.g_min, device.g_max, _KNOTS, dtype=torch.float64)
     many = asked.expand(_DRAWS, -1).contiguous()
     state = device.drift.draw(many, device.window, generator=torch.Generator().manual_seed(0))

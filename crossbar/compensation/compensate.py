@@ -10,9 +10,8 @@ from crossbar.array.collapse import column_factor
 from crossbar.compensation.arrays import split_arrays
 from crossbar.compensation.cell_range import cell_range
 from crossbar.compensation.choose_scale import choose_scale
-from crossbar.compensation.solve import Targets, first_targets, solve
+from crossbar.compensation.solve import first_targets, solve
 from crossbar.config import CrossbarConfig
-from crossbar.wire_compensation import WireCompensation
 from mapping import Placement, scatter_cells
 
 _SAMPLED_CELLS = 1 << 18
@@ -31,9 +30,9 @@ class Compensation:
     """Conductance to program each cell to [S], (tiles, rows, cols); 0 where there is no cell."""
     scale: float
     """Signal that is kept: outputs are to be divided by it."""
-    common_part: Tensor | None
-    """What the periphery subtracts from each weight behind the wires, in integer units times scale, (inputs_per_group,
-    outputs_and_references): per array one product of a number per word line and one per bit line. None: nothing."""
+    common: Tensor | None
+    """What the periphery subtracts from each weight once it is divided by the scale, in integer units, (inputs_per_group,
+    outputs): per array a product of a number per word line and one per bit line. None: nothing."""
     solutions: int
     """Transfer matrices computed."""
 
@@ -62,7 +61,9 @@ def compensate(placement: Placement, config: CrossbarConfig, *, faults: Tensor |
     """
     settings = config.compensation
     if settings is None:
-        raise ValueError("`config.compensation` must be a WireCompensation. Got None. Use compensation=WireCompensation().")
+        raise ValueError(
+            "`config.compensation` must be a WireCompensation. Got None. Use compensation=WireCompensation()."
+        )
     assumed = replace(config, wires=settings.wires or config.wires)
     if assumed.wires.ideal and (faults is None or bool(faults.isnan().all())):
         warnings.warn(
@@ -87,20 +88,13 @@ def compensate(placement: Placement, config: CrossbarConfig, *, faults: Tensor |
     return Compensation(
         target=target,
         scale=scale,
-        common_part=_digital_part(placement, config, base),
-        solutions=sum(_solutions(targets) * len(arrays.tiles) for arrays, targets in groups),
+        common=_common_weight(placement, config, base, scale),
+        solutions=sum(targets.solutions for _, targets in groups),
     )
 
 
-def _solutions(targets: Targets) -> int:
-    return targets.solutions
-
-
-def _digital_part(placement: Placement, config: CrossbarConfig, base: Tensor) -> Tensor | None:
+def _common_weight(placement: Placement, config: CrossbarConfig, base: Tensor, scale: float) -> Tensor | None:
     """Return the common part of the transfer matrices as part of each weight, where no reference column subtracts it."""
     if placement.references or not bool(base.any()):
         return None
-    return scatter_cells(placement, base, weight=column_factor(placement, config.device))
-
-
-__all__ = ["Compensation", "NothingToCompensateWarning", "WireCompensation", "compensate"]
+    return scatter_cells(placement, base, weight=column_factor(placement, config.device)) / scale

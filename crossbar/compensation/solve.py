@@ -14,6 +14,8 @@ from crossbar.wire_compensation import WireCompensation
 _INNER = 16
 _ROUNDING = 3
 """Repetitions with levels, which jump and so need not settle."""
+_SINGULAR = 1e-6
+"""Share of a cell's current that reaches the output, below which an array does nothing."""
 _BELOW_LEVELS = 0.3
 """Part of the rounding error of the last slice below which the error of a transfer matrix does not show."""
 _CLOSER = 0.1
@@ -31,7 +33,9 @@ class Targets:
     base: Tensor | None = None
     """Part of the transfer matrix that the periphery subtracts [S], or None."""
     solutions: int = 0
-    """Transfer matrices computed."""
+    """Transfer matrices computed, one per array and round."""
+    rounds: int = 0
+    """Times that they were computed."""
     error: float = float("inf")
     """Largest rms error of what the last transfer matrices were expected to be, relative to the signal."""
 
@@ -70,7 +74,7 @@ def solve(arrays: Arrays, targets: Targets, scale: float, reach: CellRange, sett
     tolerance = max(settings.tolerance, _BELOW_LEVELS * arrays.rounding / float(signal))
     count = int(arrays.component.max()) + 1
     active = torch.ones(count, dtype=torch.bool, device=arrays.tiles.device)
-    while bool(active.any()) and targets.solutions < settings.max_solutions:
+    while bool(active.any()) and targets.rounds < settings.max_solutions:
         predict(arrays, targets, scale, reach, settings)
         tiles = torch.nonzero(active[arrays.component])[:, 0]
         error = correct(arrays, targets, tiles) / signal
@@ -86,7 +90,7 @@ def correct(arrays: Arrays, targets: Targets, tiles: Tensor | None = None) -> Te
     exact = arrays.attenuation(targets.conductance, exact=True, tiles=tiles)
     law = arrays.attenuation(targets.conductance, exact=False, tiles=tiles)
     used = arrays.placement.used[chosen]
-    if not bool((exact[used] > 0).all()):
+    if not bool((exact[used] > _SINGULAR).all()):
         raise ValueError(
             "The arrays are singular: behind these wires nothing of some cells reaches an output. Check `wires` "
             f"({arrays.config.wires}) and stuck cells, or use smaller arrays."
@@ -94,7 +98,8 @@ def correct(arrays: Arrays, targets: Targets, tiles: Tensor | None = None) -> Te
     ratio = torch.where(used, exact / torch.where(used, law, 1), 1)
     deviation = (ratio - targets.correction[chosen]) * law * targets.conductance[chosen]
     targets.correction[chosen] = ratio
-    targets.solutions += 1
+    targets.solutions += len(exact)
+    targets.rounds += 1
     cells = used.flatten(1).sum(1).clamp(min=1)
     return (deviation.square().flatten(1).sum(1) / cells).sqrt()
 

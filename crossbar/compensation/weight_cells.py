@@ -55,7 +55,7 @@ def weight_cells(placement: Placement) -> WeightCells:
     """Sort the cells of a placement by the weights that they form."""
     block, row_rank, column_rank = _ranks(placement)
     slot, unit, top = _slices(placement, block)
-    negative = (placement.column_significance < 0)[:, None, :].expand_as(placement.used)
+    negative = (placement.column_significance < 0)[:, None, :] ^ (placement.row_sign < 0)[:, :, None]
     sizes = (int(block.max()) + 1, len(unit), 2, int(row_rank.max()) + 1, int(column_rank.max()) + 1)
     place = (block[:, None] * sizes[1] + slot)[:, None, :] * 2 + negative  # (tiles, rows, cols)
     place = (place * sizes[3] + row_rank[:, :, None]) * sizes[4] + column_rank[:, None, :]
@@ -83,7 +83,8 @@ def weight_cells(placement: Placement) -> WeightCells:
 def blocks_of(placement: Placement) -> Tensor:
     """Return the block of each tile: tiles that see the same inputs share one, int64, (tiles,)."""
     inputs = placement.row_index.sort(1).values
-    return torch.unique(inputs, dim=0, return_inverse=True)[1]
+    block: Tensor = torch.unique(inputs, dim=0, return_inverse=True)[1]
+    return block
 
 
 def _ranks(placement: Placement) -> tuple[Tensor, Tensor, Tensor]:

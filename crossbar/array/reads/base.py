@@ -33,7 +33,9 @@ class AbstractRead(nn.Module, ABC):
 
     def prepare(self, solved: SolvedArrays) -> None:
         """Derive from the transfer matrices what reads need."""
-        weight = effective_weight(solved.placement, self.config.device, solved.transfer, gain=solved.gain)
+        weight = effective_weight(
+            solved.placement, self.config.device, solved.transfer, gain=solved.gain, common=solved.common
+        )
         self.weight = weight.t().contiguous()  # (outputs, inputs per group)
         self._take_offset(solved.placement)
         self.prepare_own(solved)

@@ -13,7 +13,13 @@ from devices import find_presets
 
 Table = Mapping[str, Any]
 
-_ABSENT = {"adc": "ADC", "device.stuck": "StuckCells", "device.validity": "ValidityRange"}
+_ABSENT = {
+    "adc": "ADC",
+    "compensation": "WireCompensation",
+    "compensation.wires": "Wires",
+    "device.stuck": "StuckCells",
+    "device.validity": "ValidityRange",
+}
 """Class of a part that is absent by default and has one class only, by dotted name."""
 
 

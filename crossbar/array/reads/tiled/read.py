@@ -66,7 +66,7 @@ class TiledRead(AbstractRead):
         self.scale, self.offset_output = placement.scale, offset_output(placement, config)
         dtype = solved.transfer.dtype
         self.share = output_share(placement, solved.gain).to(dtype) if placement.references else None
-        digital = digital_weight(placement, config.device)
+        digital = digital_weight(placement, config.device, common=solved.common)
         self.digital = None if digital is None else digital.t().to(dtype).contiguous()
 
     def read(self, codes: Tensor, wiring: Wiring) -> Tensor:
