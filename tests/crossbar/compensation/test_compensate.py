@@ -106,7 +106,7 @@ def test_both_plans_read_the_compensated_weight(plan: str) -> None:
         analog.program()
         x = torch.rand(5, 70, generator=torch.Generator().manual_seed(2))
         expected = analog.to_digital()(x)
-        assert float((analog(x) - expected).norm() / expected.norm()) < 0.03
+        assert float((analog(x).detach() - expected).norm() / expected.norm()) < 0.03
 
 
 def test_a_given_scale_is_taken() -> None:
