@@ -53,6 +53,7 @@ from crossbar.layers import AnalogRecurrent as AnalogRecurrent
 from crossbar.layers import DecomposedAttention as DecomposedAttention
 from crossbar.layers import DecomposedRecurrent as DecomposedRecurrent
 from crossbar.layers import DecomposedRecurrentCell as DecomposedRecurrentCell
+from crossbar.layers.stale_chip import StaleChipWarning as StaleChipWarning
 from crossbar.lifecycle import drift_analog_weights as drift_analog_weights
 from crossbar.lifecycle import program_analog_weights as program_analog_weights
 from crossbar.mapping_report import mapping_report as mapping_report

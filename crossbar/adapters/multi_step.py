@@ -19,11 +19,12 @@ class MultiStep(AbstractComposite):
 
     digital_classes = (nn.Module,)
     names = tuple(
-        f"spikingjelly.activation_based.layer.{kind}{dimensions}d"
+        f"spikingjelly.activation_based.layer.{part}{kind}{dimensions}d"
+        for part in ("", "stateless_wrapper.")
         for kind in ("Conv", "ConvTranspose")
         for dimensions in (1, 2, 3)
     )
-    """Full names of the layers."""
+    """Full names of the layers in versions 0.0 and 2.0 of the library."""
 
     def hold(self, module: nn.Module) -> None:
         """Take over a layer, seen as the layer of `torch.nn` that it is a subclass of."""

@@ -66,6 +66,8 @@ class CrossbarArray(nn.Module):
     scale: Tensor
     levels: Tensor
     code_spread: Tensor
+    weight_mark: Tensor | None
+    """Checksum of the ideal weights at programming; None where the placement was made elsewhere."""
 
     def __init__(self, config: CrossbarConfig, *, groups: int = 1) -> None:
         super().__init__()
@@ -74,7 +76,7 @@ class CrossbarArray(nn.Module):
         self.plan: Plan = choose_plan(config)
         self._shape: dict[str, Any] = {}
         self._converters_bypassed = False
-        for name in (*_PLACEMENT, *_CELLS, *_COMPENSATED, "transfer", "converter_errors", "time"):
+        for name in (*_PLACEMENT, *_CELLS, *_COMPENSATED, "transfer", "converter_errors", "time", "weight_mark"):
             self.register_buffer(name, None)
         self.reader: AbstractRead = READS[self.plan.kind](config)
         self.corrections = Corrections(CORRECTIONS)
@@ -139,6 +141,7 @@ class CrossbarArray(nn.Module):
         Corrections that were fitted to the chip before are dropped; input and ADC ranges stay, the latter where the
         arrays have the same shape.
         """
+        self.weight_mark = None
         for name, tensor in placement.tensors().items():
             setattr(self, name, tensor)
         self._shape = {f.name: getattr(placement, f.name) for f in fields(placement) if f.name not in _PLACEMENT}

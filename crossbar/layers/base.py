@@ -11,6 +11,7 @@ from crossbar.array.training import training_weight
 from crossbar.config import CrossbarConfig
 from crossbar.converters import quantize_inputs
 from crossbar.layers.origin import restored, stand_in
+from crossbar.layers.stale_chip import Versions, warn_if_stale, weight_mark, weight_versions
 
 
 class AbstractAnalogLayer(nn.Module, ABC):
@@ -32,6 +33,7 @@ class AbstractAnalogLayer(nn.Module, ABC):
     weight: nn.Parameter
     bias: nn.Parameter | None
     array: CrossbarArray
+    _versions_read: Versions = ()
 
     @classmethod
     def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> Self:
@@ -103,20 +105,48 @@ class AbstractAnalogLayer(nn.Module, ABC):
     def program(self, *, generator: torch.Generator | None = None) -> None:
         """Program a fresh chip from the ideal weights."""
         self.array.program(self.weight_matrix(), generator=generator)
+        self.array.weight_mark = weight_mark(self)
+        self._versions_read = weight_versions(self)
 
     def drift(self, t: float, *, generator: torch.Generator | None = None) -> None:
         """Move the chip's clock to `t` seconds since programming."""
         self.array.drift(t, generator=generator)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Read the chip (eval) or the noisy ideal weights (train), in the precision of the conductances."""
+        """Read the chip (eval) or the noisy ideal weights (train), in the precision of the conductances.
+
+        Raises
+        ------
+        TypeError
+            If `x` is not of a floating-point type.
+        ValueError
+            If `x` has another size than the layer expects.
+        RuntimeError
+            If the chip is to be read and not programmed.
+
+        Warns
+        -----
+        StaleChipWarning
+            Once after the weights have changed, if the chip is read without being programmed anew.
+        """
+        if not x.is_floating_point():
+            raise TypeError(f"`x` must be of a floating-point type, as for torch.nn. Got {x.dtype}. Use `x.float()`.")
         self.check_input(x)
         if not self.training:
             self.array.require_programmed()
+            if not torch.compiler.is_compiling():
+                self._notice_new_weights()
         if not torch.is_autocast_enabled(x.device.type):  # entering its context costs more than a small product
             return self._read(x.to(self._precision())).to(x.dtype)
         with torch.autocast(x.device.type, enabled=False):
             return self._read(x.to(self._precision())).to(x.dtype)
+
+    def _notice_new_weights(self) -> None:
+        """Warn once if the weights are not those of the chip; look at them only where their versions are new."""
+        versions = weight_versions(self)
+        if versions != self._versions_read:
+            self._versions_read = versions
+            warn_if_stale(self, self.array.weight_mark)
 
     def _read(self, x: Tensor) -> Tensor:
         """Convert the inputs, read, and add what the periphery adds."""
