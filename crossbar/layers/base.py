@@ -33,7 +33,7 @@ class AbstractAnalogLayer(nn.Module, ABC):
     weight: nn.Parameter
     bias: nn.Parameter | None
     array: CrossbarArray
-    _versions_read: Versions = ()
+    _versions_read: Versions | None = None
 
     @classmethod
     def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> Self:

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-Versions = tuple[tuple[int, int], ...]
+Versions = list[tuple[int, int]]
 
 
 class StaleChipWarning(UserWarning):
@@ -15,11 +15,11 @@ class StaleChipWarning(UserWarning):
 
 def weight_versions(layer: nn.Module) -> Versions:
     """Return identity and version of each parameter that a chip is programmed from: what a read can afford to look at."""
-    return tuple(
-        (id(p), 0 if p.is_inference() else p._version)
-        for name, p in layer._parameters.items()
-        if name != "bias" and type(p) is nn.Parameter
-    )
+    own = layer._parameters.items()
+    try:
+        return [(id(p), p._version) for name, p in own if name != "bias" and type(p) is nn.Parameter]
+    except RuntimeError:  # Parameters made in inference mode have no version, and nothing changes them.
+        return []
 
 
 def weight_mark(layer: nn.Module) -> Tensor | None:
