@@ -18,7 +18,7 @@ def weight_versions(layer: nn.Module) -> Versions:
     own = layer._parameters.items()
     try:
         return [(id(p), p._version) for name, p in own if name != "bias" and type(p) is nn.Parameter]
-    except RuntimeError:  # Parameters made in inference mode have no version, and nothing changes them.
+    except RuntimeError:  # Parameters made in inference mode have no versions to compare.
         return []
 
 
