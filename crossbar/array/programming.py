@@ -150,6 +150,7 @@ def transfer_variance(
     variance = read_noise_variance(config.device, conductance, cells, t)
     if variance is None:
         return None
+    variance = variance.masked_fill(~placement.used, 0)
     rows = parallel_rows(placement, config)
     if rows is not None:
         driven = driven_units(placement, rows)
