@@ -16,6 +16,7 @@ from crossbar.array.converter_steps import adc_signed, calibrated_adc
 from crossbar.conversion import analog_layers
 from crossbar.converters import highest_code
 from crossbar.layers import AbstractAnalogLayer
+from devices.arguments import checked
 from devices.validation import check_choice, check_integer, check_probability
 
 Method = Literal["quantile", "least_squares"]
@@ -23,6 +24,7 @@ Granularity = Literal["tile", "column"]
 _CANDIDATES = 50
 
 
+@checked
 @torch.no_grad()
 def calibrate_adc_ranges(
     model: nn.Module,

@@ -14,9 +14,11 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from calibration.support.batches import run_batches, training_modes_kept
 from calibration.support.distributed import averaged, summed, unwrapped
+from devices.arguments import checked
 from devices.validation import check_probability
 
 
+@checked
 def adapt_batchnorm(
     model: nn.Module, batches: Iterable[Any], *, momentum: float | None = None, progress: bool = False
 ) -> None:

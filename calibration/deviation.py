@@ -8,8 +8,10 @@ from crossbar.array.programming import read_transfer, target_conductance
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from devices import conductance_at
+from devices.arguments import checked
 
 
+@checked
 def weight_pc2(ideal: Tensor, nonideal: Tensor) -> float:
     """Return the variance share of the second principal component of the pairs (ideal, non-ideal) of weights.
 
@@ -40,6 +42,7 @@ def weight_pc2(ideal: Tensor, nonideal: Tensor) -> float:
     return float(low / (low + high))
 
 
+@checked
 def non_ideality_factor(ideal: Tensor, nonideal: Tensor, *, voltages: Tensor | None = None) -> float:
     """Return `(I_ideal - I_nonideal) / I_ideal` of the bit-line currents, averaged over columns and inputs.
 
@@ -81,6 +84,7 @@ def _require_finite(**weights: Tensor) -> None:
             )
 
 
+@checked
 @torch.no_grad()
 def layer_deviations(model: nn.Module, *, currents: bool = True) -> xr.Dataset:
     """Return how far each analog layer of a programmed model is from ideal, at the chip's present time.

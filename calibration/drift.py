@@ -9,11 +9,13 @@ from calibration.support.distributed import unwrapped
 from calibration.support.known_inputs import known_inputs
 from crossbar.array import CrossbarArray
 from crossbar.conversion import analog_layers
+from devices.arguments import checked
 from devices.validation import check_choice, check_integer, check_nonnegative
 
 Granularity = Literal["layer", "column"]
 
 
+@checked
 @torch.no_grad()
 def compensate_drift(
     model: nn.Module, *, granularity: Granularity = "layer", reference_time: float = 0.0, patterns: int | None = None

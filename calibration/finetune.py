@@ -23,6 +23,7 @@ from calibration.training import (
     moving_tensors,
 )
 from crossbar.conversion import named_analog_layers
+from devices.arguments import checked
 from devices.validation import check_choice
 
 Statistics = Literal["frozen", "moving", "exact"]
@@ -38,6 +39,7 @@ def paper_schedule(optimizer: torch.optim.Optimizer) -> LRScheduler:
     return StepLR(optimizer, step_size=2, gamma=0.2)
 
 
+@checked
 def finetune(
     model: nn.Module,
     batches: Iterable[Any],

@@ -11,8 +11,10 @@ from calibration.batchnorm import batchnorm_modules
 from calibration.finetune import Statistics, finetune, paper_optimizer, paper_schedule
 from calibration.support.distributed import unwrapped
 from calibration.training import Loss, MakeOptimizer, MakeSchedule, class_loss
+from devices.arguments import checked
 
 
+@checked
 def finetune_batchnorm(
     model: nn.Module,
     batches: Iterable[Any],

@@ -14,11 +14,13 @@ from calibration.support.sampling import quantile_of, sample_of
 from crossbar.array import converters_bypassed
 from crossbar.conversion import analog_layers
 from crossbar.layers import AbstractAnalogLayer
+from devices.arguments import checked
 from devices.validation import check_choice, check_probability
 
 Method = Literal["quantile", "moving", "minmax"]
 
 
+@checked
 @torch.no_grad()
 def calibrate_input_ranges(
     model: nn.Module,

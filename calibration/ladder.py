@@ -21,6 +21,7 @@ from crossbar.lifecycle import drift_analog_weights, program_analog_weights
 from crossbar.progress import progress_over
 from crossbar.provenance import provenance
 from crossbar.serialization import config_to_json
+from devices.arguments import checked
 from devices.validation import check_integer
 
 _REFUSALS = (ValueError, TypeError, RuntimeError, ArithmeticError)
@@ -34,6 +35,7 @@ _VARIABLES = {
 }
 
 
+@checked
 def recovery_ladder(
     model: nn.Module,
     config: CrossbarConfig,

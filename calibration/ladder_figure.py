@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from crossbar.plots.style import COLOURS, SMALL_TEXT, TEXT, new_figure
+from devices.arguments import checked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -13,6 +14,7 @@ _WIDTH = 7.5
 """A page [inch]: names at the left, costs at the right."""
 
 
+@checked
 def plot_ladder(results: xr.Dataset) -> "Figure":
     """Draw accuracy of every remedy, mean, spread and single chips, beside what it costs.
 

@@ -5,6 +5,7 @@ from torch import nn
 
 from crossbar.array.corrections import LowRankPath
 from crossbar.conversion import analog_layers
+from devices.arguments import checked
 from devices.validation import check_integer
 
 LOW_RANK_PARAMETERS = r"re:.*\blow_rank\.(down|up)"
@@ -14,6 +15,7 @@ LowRankSidePath = LowRankPath
 """Name of version 0.1."""
 
 
+@checked
 def attach_low_rank(model: nn.Module, *, rank: int = 8, generator: torch.Generator | None = None) -> nn.Module:
     """Put a low-rank side path beside every analog layer that has none, in place, and return the model.
 

@@ -14,8 +14,10 @@ from crossbar.batches import call_model
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from crossbar.twins import digital_twin
+from devices.arguments import checked
 
 
+@checked
 @torch.no_grad()
 def fit_output_affine(
     model: nn.Module, reference: nn.Module, batches: Iterable[Any], *, progress: bool = False

@@ -21,6 +21,7 @@ from calibration.mime.attach import reason_against_thresholds
 from calibration.output_affine import fit_output_affine
 from crossbar.batches import model_input
 from crossbar.conversion import analog_layers
+from devices.arguments import check_fields, checked
 
 
 def _always(model: nn.Module) -> str | None:
@@ -44,6 +45,10 @@ class Remedy:
     """Says why it does not apply to an analog model for another reason, or gives None."""
     step: str = ""
     """Its name in study files besides that of the table."""
+
+    def __post_init__(self) -> None:
+        """Refuse fields of another type."""
+        check_fields(self)
 
     def reason_against(self, model: nn.Module) -> str | None:
         """Return why it does not apply to an analog model, in a sentence, or None."""
@@ -144,6 +149,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
 """Sequences of remedies, each from the uncalibrated chip: alone, and where one prepares the next."""
 
 
+@checked
 def apply_remedies(
     remedies: Iterable[Remedy], model: nn.Module, reference: nn.Module, batches: Iterable[Any]
 ) -> nn.Module:

@@ -14,9 +14,11 @@ from calibration.support.distributed import unwrapped
 from calibration.training import Loss, TrainingRun, class_loss, cosine_schedule, fit, moving_tensors
 from crossbar.conversion import analog_layers
 from crossbar.lifecycle import program_analog_weights
+from devices.arguments import checked
 from devices.validation import check_integer, check_positive
 
 
+@checked
 def finetune_squeezed(
     model: nn.Module,
     batches: Iterable[Any],

@@ -16,6 +16,7 @@ from crossbar.classification import ClassScore, class_score
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.progress import progress_bar
 from crossbar.remapping import remap_analog_weights
+from devices.arguments import checked
 from devices.validation import check_nonnegative
 
 
@@ -35,6 +36,7 @@ class SqueezeResult:
     """Settings whose accuracy was asked for, stored ones included."""
 
 
+@checked
 def search_squeeze(
     model: nn.Module,
     batches: Iterable[Any],

@@ -13,6 +13,7 @@ from crossbar.decomposition import decompose, recompose
 from crossbar.layers import ANALOG_LAYERS, COMPOSITE_LAYERS, AbstractAnalogLayer
 from crossbar.layers.origin import origin_of, restored, stand_in
 from crossbar.layers.plain_parameters import require_plain_parameters
+from devices.arguments import checked
 
 Overrides = Mapping[str, CrossbarConfig | None]
 _NO_MATRIX = re.compile(r"(Embedding(Bag)?|Norm(\dd)?)$")
@@ -23,6 +24,7 @@ class DigitalLayerWarning(UserWarning):
     """A layer with weights stays digital although nobody asked for it."""
 
 
+@checked
 def convert_to_analog(
     model: nn.Module,
     config: CrossbarConfig,
@@ -103,6 +105,7 @@ def convert_to_analog(
     return model
 
 
+@checked
 def convert_to_digital(model: nn.Module, *, inplace: bool = False) -> nn.Module:
     """Replace every analog layer by the digital one with its ideal weights: of the class and with the settings before."""
     model = model if inplace else copy.deepcopy(model)
@@ -111,6 +114,7 @@ def convert_to_digital(model: nn.Module, *, inplace: bool = False) -> nn.Module:
     return recompose(_with_replaced(model, digital))
 
 
+@checked
 def named_analog_layers(model: nn.Module) -> Iterator[tuple[str, AbstractAnalogLayer]]:
     """Yield the analog layers of a model with their qualified names, each layer once."""
     for name, module in model.named_modules():
@@ -118,6 +122,7 @@ def named_analog_layers(model: nn.Module) -> Iterator[tuple[str, AbstractAnalogL
             yield name, module
 
 
+@checked
 def analog_layers(model: nn.Module) -> list[AbstractAnalogLayer]:
     """Return the analog layers of a model.
 

@@ -4,9 +4,11 @@ import torch
 from torch import nn
 
 from crossbar.conversion import analog_layers
+from devices.arguments import checked
 from devices.validation import check_nonnegative
 
 
+@checked
 def program_analog_weights(model: nn.Module, *, generator: torch.Generator | None = None) -> None:
     """Program every analog layer of `model` from its ideal weights: a fresh chip, its clock at 0.
 
@@ -22,6 +24,7 @@ def program_analog_weights(model: nn.Module, *, generator: torch.Generator | Non
         layer.program(generator=generator)
 
 
+@checked
 def drift_analog_weights(model: nn.Module, t: float, *, generator: torch.Generator | None = None) -> None:
     """Move the clock of every analog layer to `t` seconds since programming.
 

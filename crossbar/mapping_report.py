@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from crossbar.conversion import DigitalLayerWarning, analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from crossbar.twins import digital_twin
+from devices.arguments import checked
 from mapping import map_weight, quantize_weight
 from mapping.accounting import BASELINES, Footprint, bit_density, code_bit_density, dense_footprint, footprint
 
@@ -25,6 +26,7 @@ _VARIABLES = {
 }
 
 
+@checked
 def mapping_report(model: nn.Module, example: Tensor | None = None, *, inferences: int | None = None) -> xr.Dataset:
     """Count arrays, cells, conversions and cycles of every analog layer, for its own mapping and for every baseline.
 

@@ -8,9 +8,11 @@ from torch import nn
 
 from crossbar.array import CrossbarArray
 from crossbar.conversion import named_analog_layers
+from devices.arguments import checked
 from mapping import MappingConfig
 
 
+@checked
 def remap_analog_weights(
     model: nn.Module, mappings: Mapping[str, MappingConfig], *, generator: torch.Generator | None = None
 ) -> None:

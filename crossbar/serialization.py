@@ -13,15 +13,18 @@ import mapping
 from crossbar.config import CrossbarConfig
 from crossbar.converters import ADC, InputConfig
 from crossbar.wire_compensation import WireCompensation
+from devices.arguments import checked
 
 _VERSION = 1
 
 
+@checked
 def config_to_json(config: CrossbarConfig) -> str:
     """Return a config as JSON text, every dataclass as `{"_type": name, field: value, ...}` and the format's version."""
     return json.dumps({"_version": _VERSION, **_encode(config)}, sort_keys=True)
 
 
+@checked
 def config_from_json(text: str) -> CrossbarConfig:
     """Rebuild a config from `config_to_json`.
 

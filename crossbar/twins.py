@@ -8,8 +8,10 @@ from crossbar.adapters import ADAPTERS, Adapters
 from crossbar.decomposition import decompose
 from crossbar.layers import AbstractAnalogLayer
 from crossbar.layers.origin import restored
+from devices.arguments import checked
 
 
+@checked
 def digital_twin(model: nn.Module, *, adapters: Adapters | None = None) -> nn.Module:
     """Return a digital model with a layer for every matrix of `model`, of the same names.
 

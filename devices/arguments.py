@@ -14,12 +14,12 @@ from typing import Any, Literal, ParamSpec, TypeVar
 import torch
 from torch import nn
 
-from devices.validation import FieldTypeError, FieldValueError
+from devices.validation import FieldTypeError, FieldValueError, check_choice
 
 P = ParamSpec("P")
 R = TypeVar("R")
-_NUMBERS: dict[object, type] = {float: numbers.Real, int: numbers.Integral, complex: numbers.Complex}
-_MAKE: dict[object, str] = {
+_NUMBERS: dict[type, type] = {float: numbers.Real, int: numbers.Integral, complex: numbers.Complex}
+_MAKE: dict[type, str] = {
     torch.Generator: " Make one with `torch.Generator().manual_seed(0)`.",
     nn.Parameter: " To convert a digital layer, use `from_digital(layer, config)`.",
 }
@@ -35,7 +35,7 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def call(*args: P.args, **kwargs: P.kwargs) -> R:
-        signature, hints = _annotations(function)
+        signature, hints = annotations(function)
         try:
             arguments = signature.bind(*args, **kwargs).arguments
         except TypeError:  # Python's own words for missing and unknown arguments
@@ -50,10 +50,31 @@ def checked(function: Callable[P, R]) -> Callable[P, R]:
 
 def check_argument(name: str, value: object, hint: Any) -> None:
     """Raise unless `value` is what the annotation `hint` says, and no NaN."""
+    if typing.get_origin(hint) is Literal:
+        check_choice(name, value, typing.get_args(hint))
+    for part in (hint, *typing.get_args(hint)):
+        if typing.get_origin(part) is collections.abc.Mapping and isinstance(value, collections.abc.Mapping):
+            _check_items(name, value, part)
     if not matches(value, hint):
         raise FieldTypeError(f"`{name}` must be {_say(hint)}. Got {_short(value)}.{_suggestion(hint)}", name)
     if isinstance(value, float) and math.isnan(value):
         raise FieldValueError(f"`{name}` must be a number. Got nan.", name)
+
+
+def _check_items(name: str, value: collections.abc.Mapping[Any, Any], hint: Any) -> None:
+    """Name the key whose value is wrong, where all others may be right."""
+    for key, item in value.items():
+        if not matches(item, typing.get_args(hint)[1]):
+            wanted = _say(typing.get_args(hint)[1])
+            raise FieldTypeError(f"`{name}`: the value of {_short(key)} must be {wanted}. Got {_short(item)}.", name)
+
+
+def check_fields(config: object) -> None:
+    """Check every field of a dataclass against its annotation; call it first in `__post_init__`."""
+    make: Callable[..., Any] = type(config)
+    _, hints = annotations(make)
+    for name, hint in hints.items():
+        check_argument(name, getattr(config, name), hint)
 
 
 def matches(value: object, hint: Any) -> bool:
@@ -65,7 +86,7 @@ def matches(value: object, hint: Any) -> bool:
         return any(type(value) is type(choice) and value == choice for choice in parts)
     if hint is None or hint is types.NoneType:
         return value is None
-    if hint in _NUMBERS:
+    if isinstance(hint, type) and hint in _NUMBERS:
         return isinstance(value, _NUMBERS[hint]) and not isinstance(value, bool)
     if isinstance(hint, TypeVar):
         return hint.__bound__ is None or matches(value, hint.__bound__)
@@ -92,7 +113,7 @@ def _items_match(value: Any, kind: type, parts: tuple[Any, ...]) -> bool:
 
 
 @functools.cache
-def _annotations(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, Any]]:
+def annotations(function: Callable[..., Any]) -> tuple[inspect.Signature, dict[str, Any]]:
     """Return the signature and the annotations of parameters; names that exist for type checkers only say nothing."""
     signature = inspect.signature(function)
     names = {**vars(typing), **getattr(function, "__globals__", {})}
@@ -124,8 +145,9 @@ def _say(hint: Any) -> str:
     if origin is collections.abc.Callable:
         return "a function"
     if parts and parts != (Any,):
-        return f"{origin.__name__} of {' and '.join(_say(part) for part in parts if part is not Ellipsis)}"
-    return str(getattr(origin or hint, "__name__", hint))
+        return f"a {origin.__name__.lower()} of {' and '.join(_say(part) for part in parts if part is not Ellipsis)}"
+    name = str(getattr(origin or hint, "__name__", hint))
+    return f"{'an' if name[0] in 'AEIOaeio' else 'a'} {name}"
 
 
 def _short(value: object) -> str:
@@ -136,4 +158,6 @@ def _short(value: object) -> str:
 
 
 def _suggestion(hint: Any) -> str:
-    return next((_MAKE[part] for part in (hint, *typing.get_args(hint)) if part in _MAKE), "")
+    return next(
+        (_MAKE[kind] for kind in (hint, *typing.get_args(hint)) if isinstance(kind, type) and kind in _MAKE), ""
+    )

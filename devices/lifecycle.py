@@ -6,6 +6,7 @@ import math
 import torch
 from torch import Tensor
 
+from devices.arguments import checked
 from devices.device import Device
 from devices.fault_map import FaultMap
 from devices.randomness import spawn_generators
@@ -33,6 +34,7 @@ class ProgrammedCells:
     """Boolean: cells that hold `programmed` whatever happens."""
 
 
+@checked
 def program_cells(
     device: Device, target: Tensor, *, faults: FaultMap | None = None, generator: torch.Generator | None = None
 ) -> ProgrammedCells:
@@ -75,6 +77,7 @@ def program_cells(
     )
 
 
+@checked
 def redraw_drift(
     device: Device, cells: ProgrammedCells, *, generator: torch.Generator | None = None
 ) -> ProgrammedCells:
@@ -84,6 +87,7 @@ def redraw_drift(
     return dataclasses.replace(cells, drift_state=device.drift.draw(cells.target, device.window, generator=generator))
 
 
+@checked
 def conductance_at(device: Device, cells: ProgrammedCells, t: float) -> Tensor:
     """Return the conductances [S] at `t` seconds since programming, before fresh read noise.
 
@@ -114,6 +118,7 @@ def conductance_at(device: Device, cells: ProgrammedCells, t: float) -> Tensor:
     return conductance if cells.stuck is None else torch.where(cells.stuck, cells.programmed, conductance)
 
 
+@checked
 def read_noise_variance(device: Device, conductance: Tensor, cells: ProgrammedCells, t: float) -> Tensor | None:
     """Return the variance [S^2] that every read at `t` adds afresh to `conductance` [S]; None if there is none.
 
@@ -124,6 +129,7 @@ def read_noise_variance(device: Device, conductance: Tensor, cells: ProgrammedCe
     return _read_sigma(device, device.read_noise, conductance, cells, t).square()
 
 
+@checked
 def read_conductance(
     device: Device, cells: ProgrammedCells, t: float, *, generator: torch.Generator | None = None
 ) -> Tensor:
@@ -136,11 +142,13 @@ def read_conductance(
     return torch.addcmul(conductance, sigma, deviate).clamp_(min=0)
 
 
+@checked
 def check_read_voltage(device: Device, read_voltage: float) -> None:
     """Warn with `OutOfRangeWarning` if the device was not measured at so high a `read_voltage` [V]."""
     warn_read_voltage(device.validity, device.label, read_voltage)
 
 
+@checked
 def level_conductances(device: Device, levels: Tensor, *, number: int) -> Tensor:
     """Return `g_min + levels / (number - 1) * (g_max - g_min)` [S]: evenly spaced levels over the window.
 
@@ -154,6 +162,7 @@ def level_conductances(device: Device, levels: Tensor, *, number: int) -> Tensor
     return device.g_min + levels * (device.window.span / (number - 1))
 
 
+@checked
 def snap_to_levels(device: Device, target: Tensor) -> Tensor:
     """Return the nearest level of the device to each `target` [S]; the gradient passes straight through."""
     if device.levels is None:

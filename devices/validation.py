@@ -1,8 +1,10 @@
 """The sentences every config uses to refuse a value that cannot be."""
 
 import itertools
-import math
+import sys
 from collections.abc import Collection
+
+_LARGEST = sys.float_info.max
 
 
 class FieldError(Exception):
@@ -41,7 +43,7 @@ def check_finite(name: str, value: float, *, hint: str = "") -> None:
     """
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise FieldTypeError(f"`{name}` must be a number. Got {value!r}.{_tail(hint)}", name)
-    if isinstance(value, float) and not math.isfinite(value):
+    if not -_LARGEST <= value <= _LARGEST:
         raise FieldValueError(f"`{name}` must be finite. Got {value!r}.{_tail(hint)}", name)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from devices.arguments import checked
 from devices.validation import check_instance, check_integer
 from mapping.config import MappingConfig
 from mapping.merge_columns import merge_columns
@@ -17,6 +18,7 @@ from mapping.squeeze_out import squeeze_out
 from mapping.tiling import tile_planes
 
 
+@checked
 def map_weight(weight: Tensor, config: MappingConfig, *, groups: int = 1) -> Placement:
     """Quantise a weight matrix, slice it into cells and cut it into arrays.
 

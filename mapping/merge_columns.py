@@ -5,10 +5,12 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
+from devices.arguments import checked
 from mapping.placement import Placement, distinct
 from mapping.reference_columns import refuse_references
 
 
+@checked
 def merge_columns(placement: Placement) -> Placement:
     """Store equal columns of an output once, drop columns without a one, and pack the rest into fewer arrays.
 

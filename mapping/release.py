@@ -3,10 +3,12 @@
 from dataclasses import replace
 from typing import Any
 
+from devices.arguments import checked
 from mapping.placement import Placement
 from mapping.reference_columns import refuse_references
 
 
+@checked
 def release_empty_tiles(placement: Placement) -> Placement:
     """Return the placement without the tiles whose every level is 0; the others, and the weights, are unchanged.
 

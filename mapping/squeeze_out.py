@@ -10,11 +10,13 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from devices.arguments import checked
 from mapping.placement import Placement, distinct, tile_chunks
 from mapping.reference_columns import refuse_references
 from mapping.release import release_empty_tiles
 
 
+@checked
 def squeeze_out(placement: Placement, *, planes: int) -> Placement:
     """Empty the `planes` most significant bit planes and release every array that holds nothing.
 

@@ -6,6 +6,7 @@ import calibration.mime
 import crossbar as xb
 import devices
 import mapping
+from crossbar.cost import ARCHITECTURES, Component, FixedADC, IsaacScalingADC, LinearInBitsADC, SurveyADC
 from devices import curves
 
 FLAT = curves.Constant(value=0.1)
@@ -58,6 +59,15 @@ CONFIGS = (
     xb.ADC(),
     xb.InputConfig(range="static"),
     xb.CrossbarConfig(),
+    next(iter(ARCHITECTURES.values())),
+    Component(energy=1e-12, area=None, source="a test"),
+    FixedADC(bits=8, conversion_energy=1e-12, converter_area=None, conversion_time=1e-9, node=None, source="a test"),
+    IsaacScalingADC(),
+    LinearInBitsADC(
+        energy_per_bit=1e-13, time_per_bit=1e-9, converter_area=None, highest_bits=8, node=None, source="a test"
+    ),
+    SurveyADC(node=32e-9, rate=1e9),
+    calibration.Remedy(apply=lambda model, reference, batches: None),
     calibration.mime.LongTailedSurrogate(),
     calibration.mime.TriangularSurrogate(),
 )

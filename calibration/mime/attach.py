@@ -11,8 +11,10 @@ from calibration.mime.relu_calls import ReLUCall, hidden_relus, relu_calls, trac
 from calibration.mime.surrogates import AbstractSurrogate
 from calibration.mime.threshold import Granularity, InputGradient, Threshold
 from calibration.support.batches import training_modes_kept
+from devices.arguments import checked
 
 
+@checked
 def attach_thresholds(
     model: nn.Module,
     example_input: Tensor,
@@ -93,6 +95,7 @@ def reason_against_thresholds(model: nn.Module) -> str | None:
     return None
 
 
+@checked
 def named_thresholds(model: nn.Module) -> Iterator[tuple[str, Threshold]]:
     """Yield the thresholds of a model with their qualified names."""
     for name, module in model.named_modules():

@@ -13,9 +13,11 @@ from calibration.mime.penalty import exponential_penalty
 from calibration.mime.threshold_training import threshold_training
 from calibration.support.distributed import unwrapped
 from calibration.training import Loss, TrainingRun, class_loss, cosine_schedule, fit, fixed_tensors
+from devices.arguments import checked
 from devices.validation import check_integer, check_positive
 
 
+@checked
 def calibrate_thresholds(
     model: nn.Module,
     batches: Iterable[Any],

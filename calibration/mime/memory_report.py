@@ -10,11 +10,13 @@ from calibration.mime.task import Task
 from calibration.mime.task_bank import TaskBank
 from crossbar.conversion import named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
+from devices.arguments import checked
 
 _SCHEMES = ("thresholds", "heads only", "fine-tuned copies", "separate models")
 _COUNTER = "num_batches_tracked"
 
 
+@checked
 def memory_report(bank: TaskBank) -> xr.Dataset:
     """Count what the parent and its child tasks store, in four schemes.
 

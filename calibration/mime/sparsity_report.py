@@ -18,10 +18,12 @@ from crossbar.array.read_count import ReadCount, count_reads
 from crossbar.batches import batch_size, call_model, model_device
 from crossbar.conversion import named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
+from devices.arguments import checked
 
 _KINDS = ("thresholds", "relu")
 
 
+@checked
 def sparsity_report(bank: TaskBank, batches: Mapping[str, Iterable[Any]], *, progress: bool = False) -> xr.Dataset:
     """Measure sparsity on real inputs of each task, with its thresholds and with ReLU in their place.
 

@@ -14,6 +14,7 @@ from calibration.batchnorm import batchnorm_modules
 from calibration.mime.attach import named_thresholds
 from calibration.mime.fingerprint import parent_fingerprint
 from calibration.mime.threshold import Threshold
+from devices.arguments import checked
 
 BatchNormTask = Literal["parent", "statistics", "affine"]
 _STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
@@ -77,6 +78,7 @@ def task_slots(model: nn.Module) -> dict[str, Slot]:
     return slots
 
 
+@checked
 def read_task(model: nn.Module, *, batchnorm: BatchNormTask = "affine") -> Task:
     """Return the task that a model now solves; it shares its tensors with the model."""
     slots = task_slots(model)

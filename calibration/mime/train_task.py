@@ -24,6 +24,7 @@ from calibration.mime.task import (
 from calibration.mime.threshold_training import threshold_training
 from calibration.support.distributed import unwrapped
 from calibration.training import Loss, TrainingRun, class_loss, cosine_schedule, fit
+from devices.arguments import checked
 from devices.validation import check_choice, check_integer, check_positive
 
 
@@ -36,6 +37,7 @@ class TrainedTask(NamedTuple):
     """Loss, accuracy, mean threshold and time over the epochs."""
 
 
+@checked
 def train_task(
     model: nn.Module,
     batches: Iterable[Any],

@@ -6,6 +6,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
+from devices.arguments import checked
 from devices.plausibility import warn_ratio
 from devices.validation import check_choice, check_integer, check_nonnegative, check_positive
 
@@ -85,6 +86,7 @@ def draw_converter_errors(
     return deviates * spread.view(3, *(1,) * len(shape))
 
 
+@checked
 def lossless_bits(rows: int, cell_bits: int, pulse_bits: int) -> int:
     """Return the ADC resolution that tells apart every sum a bit line of ideal cells can give.
 

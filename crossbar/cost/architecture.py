@@ -6,7 +6,16 @@ from typing import Literal
 
 from crossbar.cost.adc_laws import AbstractADCLaw
 from crossbar.cost.component import Component
-from devices.validation import check_boolean, check_choice, check_integer, check_nonnegative, check_positive
+from devices.arguments import check_fields
+from devices.validation import (
+    FieldTypeError,
+    FieldValueError,
+    check_boolean,
+    check_choice,
+    check_integer,
+    check_nonnegative,
+    check_positive,
+)
 
 InputEncoding = Literal["amplitude", "binary_train", "width"]
 SkipIdle = Literal["none", "rows", "arrays"]
@@ -130,22 +139,24 @@ class Architecture:
         check_choice("skip_idle", self.skip_idle, ("none", "rows", "arrays"))
         check_choice("array_energy", self.array_energy, ("exact", "published"))
         self._check_parts()
+        check_fields(self)
 
     def _check_parts(self) -> None:
         for name in COMPONENT_FIELDS:
             part = getattr(self, name)
             if not isinstance(part, Component):
-                raise TypeError(f"`{name}` must be a Component. Got {part!r}.")
+                raise FieldTypeError(f"`{name}` must be a Component. Got {part!r}.", name)
             self._check_node(name, part.node, "Pass it through `scale_to_node(component, node)`")
         if not isinstance(self.adc, AbstractADCLaw):
-            raise TypeError(f"`adc` must be a converter law such as SurveyADC. Got {self.adc!r}.")
+            raise FieldTypeError(f"`adc` must be a converter law such as SurveyADC. Got {self.adc!r}.", "adc")
         self._check_node("adc", self.adc.node, "Use a converter of that node, such as SurveyADC(node=..., rate=...)")
 
     def _check_node(self, name: str, node: float | None, advice: str) -> None:
         if node is not None and not math.isclose(node, self.node, rel_tol=1e-6):
-            raise ValueError(
+            raise FieldValueError(
                 f"`{name}` must be of the architecture's node, {self.node * 1e9:g} nm: prices of different nodes do not "
-                f"add up. Got {node * 1e9:g} nm. {advice}."
+                f"add up. Got {node * 1e9:g} nm. {advice}.",
+                name,
             )
 
     @property

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from devices.validation import check_choice, check_nonnegative, check_positive
+from devices.arguments import check_fields
+from devices.validation import FieldValueError, check_choice, check_nonnegative, check_positive
 
 Level = Literal["cell", "row", "column", "converter", "array", "core", "tile", "chip"]
 LEVELS: tuple[Level, ...] = ("cell", "row", "column", "converter", "array", "core", "tile", "chip")
@@ -30,6 +31,7 @@ class Component:
 
     def __post_init__(self) -> None:
         """Refuse prices that cannot be."""
+        check_fields(self)
         for name in ("energy", "area", "latency", "leakage"):
             value = getattr(self, name)
             if value is not None:
@@ -38,7 +40,7 @@ class Component:
             check_positive("node", self.node)
         check_choice("level", self.level, LEVELS)
         if not isinstance(self.source, str) or not self.source.strip():
-            raise ValueError(f"`source` must say where the numbers are from. Got {self.source!r}.")
+            raise FieldValueError(f"`source` must say where the numbers are from. Got {self.source!r}.", "source")
 
 
 def not_modelled(source: str, *, level: Level = "array") -> Component:

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from crossbar.cost.component import Component
+from devices.arguments import checked
 from devices.validation import check_positive
 
 _ENERGY = {
@@ -23,6 +24,7 @@ _AREA = dict(zip(_ENERGY, (110.0, 48.0, 25.0, 17.0, 7.8, 3.6, 3.2, 2.9, 1.7, 1.0
 """Area of the same gates relative to 7 nm."""
 
 
+@checked
 def scale_to_node(component: Component, node: float, *, supply: float = 0.8) -> Component:
     """Return a part at another node, its source marked as scaled.
 

@@ -5,8 +5,10 @@ import xarray as xr
 from crossbar.cost.architecture import Architecture
 from crossbar.cost.area import area_per_array
 from crossbar.cost.component_events import PRICED, component_events, energy_of_event
+from devices.arguments import checked
 
 
+@checked
 def peak_report(architecture: Architecture, *, adc_bits: int = 8) -> xr.Dataset:
     """Return power, area and throughput of the published chip with every array read in every cycle.
 

@@ -7,10 +7,12 @@ from typing import Any
 from crossbar.cost.adc_laws import ADC_LAWS
 from crossbar.cost.architecture import COMPONENT_FIELDS, Architecture
 from crossbar.cost.component import Component
+from devices.arguments import checked
 
 _VERSION = 1
 
 
+@checked
 def architecture_to_json(architecture: Architecture) -> str:
     """Return an architecture as JSON text, its converter law by name; read it with `architecture_from_json`."""
     data = asdict(architecture)
@@ -18,6 +20,7 @@ def architecture_to_json(architecture: Architecture) -> str:
     return json.dumps({"_version": _VERSION, **data}, sort_keys=True, allow_nan=False)
 
 
+@checked
 def architecture_from_json(text: str) -> Architecture:
     """Rebuild an architecture from `architecture_to_json`.
 

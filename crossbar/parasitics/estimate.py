@@ -4,8 +4,10 @@ from torch import Tensor
 
 from crossbar.parasitics.inputs import check_conductance, wire_resistances
 from devices import Wires
+from devices.arguments import checked
 
 
+@checked
 def ir_drop_estimate(conductance: Tensor, wires: Wires, *, resistances: Tensor | None = None) -> Tensor:
     """Return an estimate of the transfer matrix, from the currents that perfect wires would carry.
 

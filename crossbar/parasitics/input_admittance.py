@@ -8,8 +8,10 @@ from crossbar.parasitics.kron_reduction import driver_coupling
 from crossbar.parasitics.perfect_lines import perfect_driver_coupling
 from crossbar.parasitics.transfer_matrix import PERFECT
 from devices import Wires
+from devices.arguments import checked
 
 
+@checked
 def input_admittance(conductance: Tensor, wires: Wires, *, resistances: Tensor | None = None) -> Tensor:
     """Return the admittance `Y` that crossbars show to their drivers: voltages `v` make them deliver `v @ Y @ v`.
 

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from crossbar.parasitics.solution import CrossbarSolution
+from devices.arguments import checked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked
 def plot_ir_drop(solution: CrossbarSolution, source_voltages: Tensor | None = None) -> Figure:
     """Return a figure of the voltages over the array: word lines, bit lines and what is left over each cell.
 

@@ -8,6 +8,7 @@ from torch import Tensor
 from crossbar.parasitics.input_admittance import input_admittance
 from crossbar.parasitics.inputs import check_conductance, wire_resistances
 from devices import Wires
+from devices.arguments import checked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +29,7 @@ class ReadPower:
     """In the sense resistances."""
 
 
+@checked
 def read_power(conductance: Tensor, moments: Tensor, wires: Wires) -> Tensor:
     """Return the power of reading arrays, summed over inputs: `(Y * M).sum()` of each, exact for the wires.
 
@@ -58,6 +60,7 @@ def read_power(conductance: Tensor, moments: Tensor, wires: Wires) -> Tensor:
     return (admittance * moments).sum((-2, -1))
 
 
+@checked
 def split_read_power(conductance: Tensor, moments: Tensor, wires: Wires) -> ReadPower:
     """Return where the power of reading arrays goes, exactly, by one adjoint pass through the reduction.
 

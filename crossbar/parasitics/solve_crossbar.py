@@ -9,10 +9,12 @@ from crossbar.parasitics.newton import Operating, operating_point
 from crossbar.parasitics.solution import CrossbarSolution
 from crossbar.parasitics.tie_lines import tie_lines
 from devices import Wires
+from devices.arguments import checked
 from devices.current_voltage import AbstractCurrentVoltage, Ohmic
 from devices.validation import check_integer, check_positive
 
 
+@checked
 def solve_crossbar(
     conductance: Tensor,
     voltages: Tensor | None,

@@ -8,6 +8,7 @@ from crossbar.parasitics.inputs import check_conductance, wire_resistances
 from crossbar.parasitics.kron_reduction import kron_reduction
 from crossbar.parasitics.perfect_lines import perfect_lines
 from devices import Wires
+from devices.arguments import checked
 from devices.validation import check_choice
 
 METHODS = ("auto", "kron", "block")
@@ -15,6 +16,7 @@ PERFECT = 1e-25
 """Resistance below which a wire segment is a perfect conductor: it changes no digit, and its inverse may overflow."""
 
 
+@checked
 def transfer_matrix(
     conductance: Tensor, wires: Wires, *, method: str = "auto", resistances: Tensor | None = None
 ) -> Tensor:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from crossbar.plots.data import pick_output
 from crossbar.plots.lines import SPREADS, Spread, describe_spread, draw_line, mark_values
 from crossbar.plots.style import add_legend, label_axes, needs_prefix, new_figure, tick_formatter
+from devices.arguments import checked
 from devices.validation import check_choice
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked
 def plot_before_after(
     datasets: "Mapping[str, xr.Dataset]",
     axis: str,

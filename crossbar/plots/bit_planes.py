@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from crossbar.plots.style import COLOUR_MAP, COLUMN_WIDTH
+from devices.arguments import checked
 from mapping import Placement
 from mapping.placement import distinct
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked
 def plot_bit_planes(placements: Mapping[str, Placement]) -> "Figure":
     """Plot how full every array is, by its place in the matrix and its plane; released arrays are left white.
 

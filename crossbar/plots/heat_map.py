@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.plots.data import average, is_numeric, pick_output, tick_labels
 from crossbar.plots.style import COLOUR_MAP, label_axes, label_colour_bar, needs_prefix, new_figure
+from devices.arguments import checked
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 _LARGEST_WRITTEN = 8
 
 
+@checked
 def plot_heat_map(dataset: "xr.Dataset", x: str, y: str, *, output: str | None = None) -> "Figure":
     """Plot the mean of an output over trials and chips as colours over two axes.
 

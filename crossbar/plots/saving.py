@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossbar.atomic_file import write_atomically
+from devices.arguments import checked
 from devices.validation import check_choice
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 _SUFFIXES = (".png", ".svg", ".pdf")
 
 
+@checked
 def save_figure(figure: "Figure", path: str | os.PathLike[str]) -> None:
     """Write a figure as PNG (600 dpi), SVG or PDF, by the suffix of `path`; folders are made as needed.
 

@@ -4,9 +4,12 @@ import dataclasses
 from collections.abc import Mapping
 from typing import TypeVar
 
+from devices.arguments import checked
+
 Config = TypeVar("Config")
 
 
+@checked
 def with_fields(config: Config, values: Mapping[str, object]) -> Config:
     """Return `config` with some fields replaced, also fields of the dataclasses inside it.
 

@@ -5,11 +5,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from crossbar.atomic_file import write_atomically
+from devices.arguments import checked
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@checked
 def export_netcdf(dataset: "xr.Dataset", path: str | os.PathLike[str]) -> None:
     """Write a Dataset as one netCDF-4 file for the archive; an existing file is replaced in one step.
 

@@ -9,9 +9,11 @@ from concurrent.futures import ProcessPoolExecutor
 
 import torch
 
+from devices.arguments import checked
 from devices.validation import check_integer
 
 
+@checked
 def process_pool(workers: int | None = None, *, torch_threads: int = 1) -> ProcessPoolExecutor:
     """Return a pool of fresh processes, each with its own few torch threads.
 

@@ -14,11 +14,13 @@ from crossbar.sweeps.layout import read_attributes
 from crossbar.sweeps.specification import Specification
 from crossbar.sweeps.state import State
 from crossbar.sweeps.store import read_state
+from devices.arguments import checked
 
 if TYPE_CHECKING:
     import xarray as xr
 
 
+@checked
 def load_sweep(store: str | os.PathLike[str]) -> "xr.Dataset":
     """Return what a store holds so far, NaN where nothing is finished; also while a sweep is running.
 
@@ -35,6 +37,7 @@ def load_sweep(store: str | os.PathLike[str]) -> "xr.Dataset":
     return as_dataset(sweep, attributes, state)
 
 
+@checked
 def sweep_failures(store: str | os.PathLike[str]) -> dict[str, str]:
     """Return the traceback of every failed point by its label, such as "sigma=0.1, bits=4"."""
     sweep, _, state = _read(store)
@@ -61,6 +64,7 @@ class SweepStatus:
     """Time since the last word of any worker [s]; infinite where there was none."""
 
 
+@checked
 def sweep_status(store: str | os.PathLike[str]) -> SweepStatus:
     """Return how far the sweep in `store` is; also while it is running, which it does not disturb."""
     sweep, _, state = _read(store)

@@ -10,6 +10,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from devices.arguments import checked
 from devices.curves import AbstractCurve, ClampedLogarithm, ClampedPower, Constant, Polynomial, Scaled, Table
 from devices.device import Device
 from devices.drift import AbstractDrift, LogarithmicDrift, RelaxationDrift, StateDependentPowerLawDrift
@@ -26,6 +27,7 @@ class CorrectedModelWarning(UserWarning):
     """A model of another tool is taken over with an error of that tool corrected."""
 
 
+@checked
 def from_aihwkit(noise_model: Any, *, acceptance_percent: float | None = None) -> Device:
     """Return the device that an aihwkit inference noise model stands for.
 

@@ -2,9 +2,11 @@
 
 from typing import Any
 
+from devices.arguments import checked
 from devices.device import Device
 
 
+@checked
 def to_aihwkit(device: Device, *, g_converter: Any = None) -> Any:
     """Return an `aihwkit.inference.BaseNoiseModel` that programs, drifts and reads like `device`.
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 import xarray as xr
 
+from devices.arguments import checked
 from devices.device import Device
 from devices.fitting.drift import fit_drift
 from devices.fitting.fitted_effect import FittedEffect
@@ -39,6 +40,7 @@ class Fit:
     """What it was fitted to."""
 
 
+@checked
 def fit(
     data: xr.Dataset | Columns | str | os.PathLike[str],
     *,

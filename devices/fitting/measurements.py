@@ -3,14 +3,15 @@
 import dataclasses
 import os
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 import xarray as xr
 
+from devices.arguments import checked
 from devices.plausibility import LARGEST_CONDUCTANCE
-from devices.validation import FieldTypeError, FieldValueError, check_choice
+from devices.validation import FieldValueError, check_choice
 
 Array = npt.NDArray[np.float64]
 SIEMENS = {"S": 1.0, "mS": 1e-3, "uS": 1e-6, "µS": 1e-6, "μS": 1e-6, "nS": 1e-9}
@@ -41,6 +42,7 @@ class Measurements:
         return np.asarray(self.time == earliest[self.cell])
 
 
+@runtime_checkable
 class Columns(Protocol):
     """A table of named columns, such as a pandas DataFrame."""
 
@@ -48,6 +50,7 @@ class Columns(Protocol):
         """Return each column as a variable."""
 
 
+@checked
 def read_measurements(data: xr.Dataset | Columns | str | os.PathLike[str], *, unit: str | None = None) -> Measurements:
     """Return measurements from an xarray Dataset, a pandas DataFrame or a CSV file.
 
@@ -90,15 +93,10 @@ def _read_table(data: xr.Dataset | Columns | str | os.PathLike[str]) -> _Table:
     if isinstance(data, str | os.PathLike):
         read = np.genfromtxt(Path(data), delimiter=",", names=True, dtype=float, encoding="utf-8")
         return _from_columns({name: np.atleast_1d(read[name]) for name in read.dtype.names or ()}, str(data))
-    if not isinstance(data, xr.DataArray) and hasattr(data, "to_xarray"):
-        table = data.to_xarray()
-        if len(table.dims) > 1:  # of a frame indexed by cell and time, say
-            return _from_dataset(table)
-        return _from_columns({str(name): np.asarray(column) for name, column in table.variables.items()}, "the table")
-    raise FieldTypeError(
-        f"`data` must be an xarray Dataset, a pandas DataFrame or the path of a CSV file. Got {type(data).__name__}.",
-        "data",
-    )
+    table = data.to_xarray()
+    if len(table.dims) > 1:  # of a frame indexed by cell and time, say
+        return _from_dataset(table)
+    return _from_columns({str(name): np.asarray(column) for name, column in table.variables.items()}, "the table")
 
 
 def _from_dataset(data: xr.Dataset) -> _Table:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from devices.arguments import checked
 from devices.device import Device
 from devices.lifecycle import conductance_at, program_cells
 from devices.plotting.figure import COLOURS, MICRO, duration, say_nothing, three_panels
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 _CELLS = 2000
 
 
+@checked
 def plot_device(device: Device, *, times: Sequence[float] | None = None, seed: int = 0) -> "Figure":
     """Draw programming error and read noise against conductance, and drift with its spread against time.
 

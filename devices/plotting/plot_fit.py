@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from devices.arguments import checked
 from devices.drift import PowerLawDrift
 from devices.fitting import Fit, Measurements
 from devices.fitting.measurements import Array
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+@checked
 def plot_fit(fit: Fit) -> "Figure":
     """Draw what was measured, and what the fitted device says of it.
 

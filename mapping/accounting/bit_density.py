@@ -3,11 +3,13 @@
 import torch
 from torch import Tensor
 
+from devices.arguments import checked
 from mapping.encodings import ENCODINGS
 from mapping.placement import Placement, tile_chunks
 from mapping.quantizers import QuantizedWeight
 
 
+@checked
 def code_bit_density(quantized: QuantizedWeight, encoding: str) -> Tensor:
     """Return the ones that a weight has on average in each bit plane of a dense mapping, float64, (bits,).
 
@@ -31,6 +33,7 @@ def code_bit_density(quantized: QuantizedWeight, encoding: str) -> Tensor:
     return ones
 
 
+@checked
 def bit_density(placement: Placement, *, bits: int) -> Tensor:
     """Return the ones that a weight has on average in each bit plane of a placement, float64, (bits,).
 

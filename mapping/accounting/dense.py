@@ -1,9 +1,11 @@
 """The size of a dense mapping from the shape of a matrix alone."""
 
+from devices.arguments import checked
 from mapping.accounting.footprint import Cycles, Footprint
 from mapping.config import MappingConfig
 
 
+@checked
 def dense_footprint(
     config: MappingConfig,
     *,

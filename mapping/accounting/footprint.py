@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from devices.arguments import checked
 from mapping.placement import Placement
 
 Cycles = Callable[[int], int]
@@ -34,6 +35,7 @@ class Footprint:
         return self.cells / (self.crossbars * self.array_cells) if self.crossbars else 0.0
 
 
+@checked
 def footprint(
     placement: Placement, cycles: Cycles, *, parallel_rows: int | None = None, subtract_pairs: bool = False
 ) -> Footprint:

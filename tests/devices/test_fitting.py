@@ -215,5 +215,5 @@ def test_several_times_without_cells_are_refused(tmp_path):
 
 @pytest.mark.parametrize("data", [None, 3, np.zeros((3, 3)), xr.DataArray([1.0])])
 def test_what_is_no_data_is_refused(data):
-    with pytest.raises(TypeError, match="`data` must be an xarray Dataset, a pandas DataFrame or the path"):
+    with pytest.raises(TypeError, match="`data` must be a Dataset or a Columns or a str or a PathLike"):
         devices.fit(data)

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from crossbar.cost.adc_laws.base import AbstractADCLaw
+from devices.arguments import check_fields
 from devices.validation import check_integer, check_nonnegative, check_positive
 
 
@@ -25,6 +26,7 @@ class FixedADC(AbstractADCLaw):
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""
+        check_fields(self)
         check_integer("bits", self.bits, at_least=1)
         check_positive("conversion_energy", self.conversion_energy)
         check_positive("conversion_time", self.conversion_time)

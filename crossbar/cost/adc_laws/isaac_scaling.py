@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from crossbar.cost.adc_laws.base import AbstractADCLaw
+from devices.arguments import check_fields
 from devices.validation import check_positive
 
 _ENERGY = {4: 0.79, 5: 0.99, 6: 1.20, 7: 1.42, 8: 1.67, 9: 1.97, 10: 2.38}
@@ -30,6 +31,7 @@ class IsaacScalingADC(AbstractADCLaw):
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""
+        check_fields(self)
         for name in ("energy_at_8_bits", "area_at_8_bits", "rate"):
             check_positive(name, getattr(self, name))
 

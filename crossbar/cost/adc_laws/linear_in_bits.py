@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from crossbar.cost.adc_laws.base import AbstractADCLaw
+from devices.arguments import check_fields
 from devices.validation import check_integer, check_nonnegative, check_positive
 
 
@@ -27,12 +28,13 @@ class LinearInBitsADC(AbstractADCLaw):
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""
+        check_fields(self)
         check_positive("energy_per_bit", self.energy_per_bit)
         check_positive("time_per_bit", self.time_per_bit)
         if self.converter_area is not None:
             check_nonnegative("converter_area", self.converter_area)
         check_integer("lowest_bits", self.lowest_bits, at_least=1)
-        check_integer("highest_bits", self.highest_bits, at_least=self.lowest_bits)
+        check_integer("highest_bits", self.highest_bits, at_least=self.lowest_bits, hint="It is above `lowest_bits`.")
 
     @property
     def bits_range(self) -> tuple[int, int]:

@@ -4,7 +4,8 @@ import math
 from dataclasses import dataclass
 
 from crossbar.cost.adc_laws.base import AbstractADCLaw
-from devices.validation import check_positive
+from devices.arguments import check_fields
+from devices.validation import FieldValueError, check_positive
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,12 +25,15 @@ class SurveyADC(AbstractADCLaw):
 
     def __post_init__(self) -> None:
         """Refuse nodes and rates that were not fitted."""
+        check_fields(self)
         check_positive("node", self.node)
         if not 14e-9 * (1 - 1e-9) <= self.node <= 130e-9 * (1 + 1e-9):
-            raise ValueError(f"`node` must lie in [14e-9, 130e-9] m for the survey's regression. Got {self.node!r}.")
+            raise FieldValueError(
+                f"`node` must lie in [14e-9, 130e-9] m for the survey's regression. Got {self.node!r}.", "node"
+            )
         check_positive("rate", self.rate)
         if not 1e4 <= self.rate <= 1e11:
-            raise ValueError(f"`rate` must lie in [1e4, 1e11] conversions a second. Got {self.rate!r}.")
+            raise FieldValueError(f"`rate` must lie in [1e4, 1e11] conversions a second. Got {self.rate!r}.", "rate")
 
     @property
     def bits_range(self) -> tuple[int, int]:
