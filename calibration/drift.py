@@ -41,7 +41,7 @@ def compensate_drift(
     Raises
     ------
     RuntimeError
-        If a layer is not programmed, or gives no current at all.
+        If a layer is not programmed, or gives no current any more.
     """
     check_choice("granularity", granularity, ("layer", "column"))
     check_nonnegative("reference_time", reference_time, hint="It is in seconds since programming.")
@@ -80,9 +80,9 @@ def _factor(earlier: Tensor, present: Tensor, granularity: Granularity) -> Tenso
     """Return what brings the outputs of a layer back, () or (outputs,)."""
     if granularity == "layer":
         earlier, present = earlier.mean(), present.mean()
-        if present == 0:
-            raise RuntimeError("A layer gives no current for known inputs: nothing is left to compensate.")
-        return earlier / present
+        if present == 0 < earlier:
+            raise RuntimeError("A layer gives no current for known inputs any more: nothing is left to compensate.")
+        return torch.where(present > 0, earlier / present, 1)
     earlier, present = earlier.mean(0), present.mean(0)
     # A column without current now (all weights zero, or all cells open) has nothing to scale.
     return torch.where((present > 0) & (earlier > 0), earlier / present, 1)

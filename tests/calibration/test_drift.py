@@ -96,6 +96,23 @@ def test_a_fresh_chip_has_no_factor():
     assert model[0].array.corrections["drift"].factor is None
 
 
+@torch.no_grad()
+def test_a_layer_of_zero_weights_needs_no_factor():
+    layer = nn.Linear(20, 8)
+    layer.weight.zero_()
+    model = make(layer, QUIET, t=1e5)
+    compensate_drift(model)
+    assert torch.equal(model(torch.rand(3, 20)), layer.bias.expand(3, 8))
+
+
+@torch.no_grad()
+def test_a_chip_that_has_faded_altogether_cannot_be_compensated():
+    drift = devices.LogarithmicDrift(mean_slope=-1e-4, spread_slope=0.0)
+    model = make(nn.Linear(20, 8), dataclasses.replace(QUIET, g_min=0.0, drift=drift), t=1e8)
+    with pytest.raises(RuntimeError, match="nothing is left"):
+        compensate_drift(model)
+
+
 def test_bad_input():
     model = make(nn.Linear(4, 2), QUIET)
     with pytest.raises(ValueError, match="`granularity` must be one of"):
