@@ -108,7 +108,7 @@ def test_a_layer_of_zero_weights_needs_no_factor():
 @torch.no_grad()
 def test_a_chip_that_has_faded_altogether_cannot_be_compensated():
     drift = devices.LogarithmicDrift(mean_slope=-1e-4, spread_slope=0.0)
-    model = make(nn.Linear(20, 8), dataclasses.replace(QUIET, g_min=0.0, drift=drift), t=1e8)
+    model = make(nn.Linear(20, 8), dataclasses.replace(QUIET, g_min=0.0, drift=drift, validity=None), t=1e8)
     with pytest.raises(RuntimeError, match="nothing is left"):
         compensate_drift(model)
 
