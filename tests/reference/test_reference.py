@@ -13,6 +13,7 @@ from tests.reference.converters import code_inputs, half_way
 from tests.reference.random_cases import case
 
 _BLOCK = 25
+pytestmark = pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel lengths")
 
 
 def programmed(given, seed):
