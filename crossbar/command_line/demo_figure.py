@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import xarray as xr
 
-from crossbar.plots.style import COLOURS, MARKERS
+from crossbar.plots.style import COLOURS, MARKERS, SMALL_TEXT, TEXT, new_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.lines import Line2D
 
 _PANEL_WIDTH, _HEIGHT = 2.15, 2.7
-_TEXT, _SMALL_TEXT = 8, 7
 _STYLES = {"accuracy_before": ("--", "w"), "accuracy_after": ("-", None)}
 """Line style and marker face by result; None fills the marker with the line's colour."""
 
@@ -26,19 +25,14 @@ def demo_figure(results: xr.Dataset) -> "Figure":
     ImportError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError('The figure needs matplotlib: pip install "aimc-crossbar[demo]".') from error
     times = results.time.values.tolist()
-    figure = Figure(figsize=(_PANEL_WIDTH * len(times) + 0.5, _HEIGHT), layout="constrained")
-    panels = figure.subplots(1, len(times), sharey=True, squeeze=False)[0]
+    figure, panels = new_panels(_HEIGHT, width=_PANEL_WIDTH * len(times) + 0.5, columns=len(times), sharey=True)
     for letter, panel, t in zip("abcdefgh", panels, times, strict=False):
         _draw(panel, results.sel(time=t))
-        panel.set_title(f"({letter}) {duration(t)} after programming", fontsize=_TEXT)
-    panels[0].set_ylabel("accuracy [%]", fontsize=_TEXT)
-    figure.legend(handles=_legend(results), loc="outside lower center", ncols=6, fontsize=_SMALL_TEXT, frameon=False)
-    figure.suptitle(results.attrs["title"], fontsize=_TEXT + 1)
+        panel.set_title(f"({letter}) {duration(t)} after programming", fontsize=TEXT)
+    panels[0].set_ylabel("accuracy [%]", fontsize=TEXT)
+    figure.legend(handles=_legend(results), loc="outside lower center", ncols=6, fontsize=SMALL_TEXT, frameon=False)
+    figure.suptitle(results.attrs["title"], fontsize=TEXT + 1)
     return figure
 
 
@@ -61,9 +55,8 @@ def _draw(panel: "Axes", at_time: xr.Dataset) -> None:
                 markerfacecolor=face or colour, markeredgewidth=0.8, zorder=3,
             )  # fmt: skip
             panel.fill_between(noise, mean - spread, mean + spread, color=colour, alpha=0.15, linewidth=0, zorder=2)
-    panel.set_xlabel(r"read noise $\sigma/\mu$", fontsize=_TEXT)
+    panel.set_xlabel(r"read noise $\sigma/\mu$", fontsize=TEXT)
     panel.set_xticks(noise)
-    panel.tick_params(labelsize=_SMALL_TEXT, width=0.6, length=3)
     panel.set_ylim(0, 102)
     panel.grid(axis="y", color="0.9", linewidth=0.5)
     panel.set_axisbelow(True)

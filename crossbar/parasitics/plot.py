@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING
 from torch import Tensor
 
 from crossbar.parasitics.solution import CrossbarSolution
+from crossbar.plots.style import COLOUR_MAP, SMALL_TEXT, TEXT, new_panels
 from devices.arguments import checked
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+_WIDTH = 8.0
+"""Three pictures side by side [inch]."""
 
 
 @checked
@@ -34,12 +38,6 @@ def plot_ir_drop(solution: CrossbarSolution, source_voltages: Tensor | None = No
     ValueError
         If the solution holds more than one array or input, or `source_voltages` has another shape.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            "plot_ir_drop needs matplotlib. Install it with `pip install aimc-crossbar[demo]`."
-        ) from error
     shape = tuple(solution.word_line_voltages.shape)
     if len(shape) != 2:
         raise ValueError(f"`solution` must be of one array and one input, voltages (rows, cols). Got {shape}.")
@@ -51,13 +49,15 @@ def plot_ir_drop(solution: CrossbarSolution, source_voltages: Tensor | None = No
         third, label = 1 - third / source_voltages.detach().unsqueeze(-1).to(third), "voltage lost [%]"
         third, scale = third.masked_fill(~third.isfinite(), float("nan")), 1e2
     panels = [
-        ("word lines [mV]", solution.word_line_voltages.detach() * 1e3, "viridis"),
-        ("bit lines [mV]", solution.bit_line_voltages.detach() * 1e3, "viridis"),
-        (label, third * scale, "magma"),
+        ("word lines [mV]", solution.word_line_voltages.detach() * 1e3),
+        ("bit lines [mV]", solution.bit_line_voltages.detach() * 1e3),
+        (label, third * scale),
     ]
-    figure = Figure(figsize=(12, 3.8), layout="constrained")
-    for axes, (title, values, colours) in zip(figure.subplots(1, 3), panels, strict=True):
-        image = axes.imshow(values.cpu().numpy(), cmap=colours, aspect="auto", interpolation="nearest")
-        axes.set(title=title, xlabel="bit line (sensed at the bottom)", ylabel="word line (driven from the left)")
-        figure.colorbar(image, ax=axes)
+    figure, grid = new_panels(2.6, width=_WIDTH, columns=len(panels))
+    for axes, (title, values) in zip(grid, panels, strict=True):
+        image = axes.imshow(values.cpu().numpy(), cmap=COLOUR_MAP, aspect="auto", interpolation="nearest")
+        axes.set_title(title, fontsize=TEXT)
+        axes.set_xlabel("bit line (sensed at the bottom)", fontsize=TEXT)
+        axes.set_ylabel("word line (driven from the left)", fontsize=TEXT)
+        figure.colorbar(image, ax=axes).ax.tick_params(labelsize=SMALL_TEXT)
     return figure

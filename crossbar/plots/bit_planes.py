@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from crossbar.plots.style import COLOUR_MAP, COLUMN_WIDTH
+from crossbar.plots.style import COLOUR_MAP, SMALL_TEXT, TEXT, new_panels
 from devices.arguments import checked
 from mapping import Placement
 from mapping.placement import distinct
@@ -38,30 +38,25 @@ def plot_bit_planes(placements: Mapping[str, Placement]) -> "Figure":
     ImportError
         If matplotlib is not installed.
     """
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError("matplotlib is needed to plot: pip install 'aimc-crossbar[demo]'.") from error
     if not placements:
         raise ValueError("`placements` must name at least one placement. Got none.")
     weights = sorted(
         {weight for p in placements.values() for weight in _significance(p)}, key=lambda w: (w < 0, -abs(w))
     )
-    figure = Figure(figsize=(COLUMN_WIDTH, 0.5 + len(placements) * (0.5 + 0.14 * len(weights))), layout="constrained")
-    panels = figure.subplots(len(placements), 1, squeeze=False, sharex=True)[:, 0]
+    height = 0.5 + len(placements) * (0.5 + 0.14 * len(weights))
+    figure, panels = new_panels(height, rows=len(placements), sharex=True)
     grids = {title: _grid(placement, weights) for title, placement in placements.items()}
     top = max(float(np.nanmax(grid)) for grid in grids.values())
     images = []
     for panel, (title, grid) in zip(panels, grids.items(), strict=True):
         images.append(panel.imshow(grid, aspect="auto", cmap=COLOUR_MAP, vmin=0, vmax=top, interpolation="nearest"))
-        panel.set_title(f"{title}: {placements[title].tiles} arrays", fontsize=8)
-        panel.set_yticks(range(len(weights)), [_label(weight) for weight in weights], fontsize=7)
-        panel.set_ylabel("plane", fontsize=8)
-        panel.tick_params(axis="x", labelsize=7)
-    panels[-1].set_xlabel("block of inputs and outputs", fontsize=8)
-    bar = figure.colorbar(images[0], ax=list(panels), pad=0.02)
-    bar.set_label("cells above level 0", fontsize=8)
-    bar.ax.tick_params(labelsize=7)
+        panel.set_title(f"{title}: {placements[title].tiles} arrays", fontsize=TEXT)
+        panel.set_yticks(range(len(weights)), [_label(weight) for weight in weights], fontsize=SMALL_TEXT)
+        panel.set_ylabel("plane", fontsize=TEXT)
+    panels[-1].set_xlabel("block of inputs and outputs", fontsize=TEXT)
+    bar = figure.colorbar(images[0], ax=panels, pad=0.02)
+    bar.set_label("cells above level 0", fontsize=TEXT)
+    bar.ax.tick_params(labelsize=SMALL_TEXT)
     return figure
 
 

@@ -38,16 +38,37 @@ def new_figure(height: float, *, width: float = COLUMN_WIDTH) -> "tuple[Figure, 
     ImportError
         If matplotlib is not installed.
     """
+    figure, (axes,) = new_panels(height, width=width)
+    return figure, axes
+
+
+def new_panels(
+    height: float,
+    *,
+    width: float = COLUMN_WIDTH,
+    rows: int = 1,
+    columns: int = 1,
+    sharex: bool = False,
+    sharey: bool = False,
+) -> "tuple[Figure, list[Axes]]":
+    """Return a figure as `new_figure` does, with rows and columns of axes, row by row.
+
+    Raises
+    ------
+    ImportError
+        If matplotlib is not installed.
+    """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
         raise ImportError("matplotlib is needed to plot: pip install 'aimc-crossbar[demo]'.") from error
     figure = Figure(figsize=(width, height), dpi=200, layout="constrained")
-    axes = figure.add_subplot()
-    axes.tick_params(labelsize=SMALL_TEXT, width=0.6, length=3)
-    for spine in axes.spines.values():
-        spine.set_linewidth(0.6)
-    return figure, axes
+    panels = [*figure.subplots(rows, columns, squeeze=False, sharex=sharex, sharey=sharey).flat]
+    for axes in panels:
+        axes.tick_params(labelsize=SMALL_TEXT, width=0.6, length=3)
+        for spine in axes.spines.values():
+            spine.set_linewidth(0.6)
+    return figure, panels
 
 
 def label_axes(axes: "Axes", *, x: "xr.DataArray", y: "xr.DataArray") -> None:
