@@ -35,6 +35,12 @@ class AbstractAnalogLayer(nn.Module, ABC):
     array: CrossbarArray
     _versions_read: Versions | None = None
 
+    def __new__(cls, *args: Any, **settings: Any) -> Self:
+        """Refuse a config among the arguments that are those of the digital layer."""
+        if any(isinstance(argument, CrossbarConfig) for argument in args):
+            raise TypeError(f"A config is given by name: `{cls.__name__}(..., config=config)`. Got it by position.")
+        return super().__new__(cls)
+
     @classmethod
     def from_digital(cls, module: nn.Module, config: CrossbarConfig) -> Self:
         """Return an analog layer with the parameters of `module`, shared with it and not yet programmed.

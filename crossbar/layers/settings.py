@@ -9,7 +9,7 @@ def check_settings(*, bias: object, **sizes: object) -> None:
     Raises
     ------
     TypeError
-        If `bias` is not a bool, e.g. a config given by position, or a tensor is given in the place of a size.
+        If `bias` is not a bool, or a tensor is given in the place of a size.
     """
     for name, size in sizes.items():
         if isinstance(size, Tensor):
@@ -18,6 +18,4 @@ def check_settings(*, bias: object, **sizes: object) -> None:
                 "`from_digital(module, config)`."
             )
     if not isinstance(bias, bool):
-        raise TypeError(
-            f"`bias` must be True or False. Got {type(bias).__name__}. A config is given by name: `config=...`."
-        )
+        raise TypeError(f"`bias` must be True or False, as in torch.nn. Got {type(bias).__name__}.")
