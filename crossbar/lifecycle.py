@@ -1,27 +1,56 @@
 """Programming a model's chip and moving its clock."""
 
+from collections.abc import Mapping
+
 import torch
 from torch import nn
 
-from crossbar.conversion import analog_layers
+from crossbar.conversion import analog_layers, named_analog_layers
+from devices import FaultMap
 from devices.arguments import checked
-from devices.validation import check_nonnegative
+from devices.validation import FieldValueError, check_nonnegative
 
 
 @checked
-def program_analog_weights(model: nn.Module, *, generator: torch.Generator | None = None) -> None:
+def program_analog_weights(
+    model: nn.Module,
+    *,
+    faults: Mapping[str, FaultMap] | None = None,
+    generator: torch.Generator | None = None,
+) -> None:
     """Program every analog layer of `model` from its ideal weights: a fresh chip, its clock at 0.
 
     Parameters
     ----------
     model
         A model from `convert_to_analog`.
+    faults
+        Stuck cells that the chip is known to have, by layer as in `named_analog_layers`: boolean maps over the planes,
+        inputs and outputs of its weight matrix, or over inputs and outputs. They add to those that `Device.stuck` draws.
     generator
         Source of the programming errors, faults and drift exponents: the same seed gives the same chip, for any array
         size. Default: torch's own stream.
+
+    Raises
+    ------
+    ValueError
+        If `faults` names no analog layer, or a map has another shape than the layer's cells.
     """
-    for layer in analog_layers(model):
-        layer.program(generator=generator)
+    layers = dict(named_analog_layers(model))
+    faults = {} if faults is None else faults
+    unknown = sorted(set(faults) - set(layers))
+    if unknown:
+        raise FieldValueError(
+            f"`faults` must name analog layers. Got {', '.join(unknown)}; there are {', '.join(layers) or 'none'}.",
+            "faults",
+        )
+    for name, layer in layers.items():
+        try:
+            layer.program(faults=faults.get(name), generator=generator)
+        except FieldValueError as error:
+            if name not in faults:
+                raise
+            raise FieldValueError(f"`faults` of layer `{name}`: {error}", "faults") from error
 
 
 @checked

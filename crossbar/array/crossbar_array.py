@@ -32,7 +32,7 @@ from crossbar.compensation import compensate
 from crossbar.config import CrossbarConfig
 from crossbar.converters import CodeRange, code_range, draw_converter_errors
 from crossbar.serialization import config_to_json, text_to_tensor
-from devices import ProgrammedCells, conductance_at, redraw_drift
+from devices import FaultMap, ProgrammedCells, conductance_at, redraw_drift
 from mapping import Placement, map_weight
 
 _PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
@@ -130,12 +130,16 @@ class CrossbarArray(nn.Module):
         return self.reader.weight
 
     @torch.no_grad()
-    def program(self, weight: Tensor, *, generator: torch.Generator | None = None) -> None:
+    def program(
+        self, weight: Tensor, *, faults: FaultMap | None = None, generator: torch.Generator | None = None
+    ) -> None:
         """Map ideal weights (inputs per group, outputs) and program a fresh chip with them; the clock starts at 0."""
-        self.hold(map_weight(weight, self.config.mapping, groups=self.groups), generator=generator)
+        self.hold(map_weight(weight, self.config.mapping, groups=self.groups), faults=faults, generator=generator)
 
     @torch.no_grad()
-    def hold(self, placement: Placement, *, generator: torch.Generator | None = None) -> None:
+    def hold(
+        self, placement: Placement, *, faults: FaultMap | None = None, generator: torch.Generator | None = None
+    ) -> None:
         """Program a fresh chip with a placement made elsewhere.
 
         Corrections that were fitted to the chip before are dropped; input and ADC ranges stay, the latter where the
@@ -145,8 +149,8 @@ class CrossbarArray(nn.Module):
         for name, tensor in placement.tensors().items():
             setattr(self, name, tensor)
         self._shape = {f.name: getattr(placement, f.name) for f in fields(placement) if f.name not in _PLACEMENT}
-        self._compensate(placement, generator)
-        cells = program_placement(placement, self.config.device, target=self.target, generator=generator)
+        self._compensate(placement, faults, generator)
+        cells = program_placement(placement, self.config.device, target=self.target, faults=faults, generator=generator)
         for name in _CELLS:
             setattr(self, name, getattr(cells, name))
         lines = self.read_placement.column_index
@@ -159,7 +163,7 @@ class CrossbarArray(nn.Module):
             )
         self.set_time(0.0)
 
-    def _compensate(self, placement: Placement, generator: torch.Generator | None) -> None:
+    def _compensate(self, placement: Placement, known: FaultMap | None, generator: torch.Generator | None) -> None:
         """Choose targets for the wires, if the config says so."""
         for name in _COMPENSATED:
             setattr(self, name, None)
@@ -167,7 +171,9 @@ class CrossbarArray(nn.Module):
         if settings is None:
             return
         device = self.config.device
-        faults = draw_placement_faults(placement, device, generator=generator) if settings.known_faults else None
+        faults = None
+        if settings.known_faults:
+            faults = draw_placement_faults(placement, device, faults=known, generator=generator)
         found = compensate(placement, self.config, faults=faults)
         self.target, self.common = found.target, found.common
         self.signal = torch.tensor(found.scale, dtype=found.target.dtype, device=found.target.device)

@@ -10,7 +10,16 @@ from crossbar.array.operation_units import driven_rows, driven_units, only_drive
 from crossbar.config import CrossbarConfig
 from crossbar.parasitics import transfer_matrix
 from crossbar.parasitics.read_noise import attenuation
-from devices import Device, ExactProgramming, ProgrammedCells, Wires, conductance_at, program_cells, read_noise_variance
+from devices import (
+    Device,
+    ExactProgramming,
+    FaultMap,
+    ProgrammedCells,
+    Wires,
+    conductance_at,
+    program_cells,
+    read_noise_variance,
+)
 from devices.randomness import fork_generator
 from mapping import Placement, cell_index, gather_cells, tile_chunks
 
@@ -39,6 +48,7 @@ def program_placement(
     device: Device,
     *,
     target: Tensor | None = None,
+    faults: FaultMap | None = None,
     generator: torch.Generator | None = None,
 ) -> ProgrammedCells:
     """Program every cell of a placement.
@@ -52,6 +62,8 @@ def program_placement(
         Where the cells are, and what they are.
     target
         Conductance to program each cell to [S], (tiles, rows, cols). Default: `target_conductance`.
+    faults
+        Cells known to be stuck, by plane, input and output: (planes, inputs_per_group, outputs), or its last two.
     generator
         Source of the errors.
 
@@ -61,7 +73,7 @@ def program_placement(
         In tile layout, (tiles, rows, cols); 0 where there is no cell.
     """
     wanted = target_conductance(placement, device) if target is None else target
-    cells = _program_matrices(_plane_matrices(placement, wanted, device.g_min), placement, device, generator)
+    cells = _program_matrices(_plane_matrices(placement, wanted, device.g_min), placement, device, faults, generator)
     tiles: dict[str, Any] = {}
     for f in fields(cells):
         matrices = getattr(cells, f.name)
@@ -71,41 +83,51 @@ def program_placement(
 
 
 def draw_placement_faults(
-    placement: Placement, device: Device, *, generator: torch.Generator | None = None
+    placement: Placement,
+    device: Device,
+    *,
+    faults: FaultMap | None = None,
+    generator: torch.Generator | None = None,
 ) -> Tensor | None:
     """Return the conductance of the cells that `program_placement` will find stuck, without moving the generator.
 
     Returns
     -------
     Tensor or None
-        [S], (tiles, rows, cols), NaN for all other cells; None where the device has no stuck cells.
+        [S], (tiles, rows, cols), NaN for all other cells; None where there can be no stuck cells.
     """
-    if device.stuck is None:
+    if device.stuck is None and faults is None:
         return None
     free = replace(device, programming=ExactProgramming(), drift=None, read_noise=None)
     source = torch.default_generator if generator is None else generator
     state = source.get_state()
-    cells = program_placement(placement, free, generator=generator)
+    cells = program_placement(placement, free, faults=faults, generator=generator)
     source.set_state(state)
     stuck = cells.stuck if cells.stuck is not None else torch.zeros_like(placement.used)
     return torch.where(stuck & placement.used, cells.programmed, torch.nan)
 
 
 def _program_matrices(
-    target: Tensor, placement: Placement, device: Device, generator: torch.Generator | None
+    target: Tensor,
+    placement: Placement,
+    device: Device,
+    faults: FaultMap | None,
+    generator: torch.Generator | None,
 ) -> ProgrammedCells:
     """Program (planes, inputs_per_group, outputs_and_references); references leave the cells of weights as they are."""
     if not placement.references:
-        return program_cells(device, target, generator=generator)
+        return program_cells(device, target, faults=faults, generator=generator)
     own_stream = fork_generator(generator)
-    weights = program_cells(device, target[..., : placement.outputs], generator=generator)
+    weights = program_cells(device, target[..., : placement.outputs], faults=faults, generator=generator)
     if device.stuck is not None:  # known faults are named by plane, input and output
         device = replace(device, stuck=replace(device.stuck, given=()))
     references = program_cells(device, target[..., placement.outputs :], generator=own_stream)
     joined: dict[str, Any] = {}
     for f in fields(weights):
-        part = getattr(weights, f.name)
-        joined[f.name] = None if part is None else torch.cat([part, getattr(references, f.name)], -1)
+        part, other = getattr(weights, f.name), getattr(references, f.name)
+        if part is not None and other is None:  # faults that are known of weights only
+            other = torch.zeros_like(references.target, dtype=part.dtype)
+        joined[f.name] = None if part is None else torch.cat([part, other], -1)
     return ProgrammedCells(**joined)
 
 

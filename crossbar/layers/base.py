@@ -12,6 +12,7 @@ from crossbar.config import CrossbarConfig
 from crossbar.converters import quantize_inputs
 from crossbar.layers.origin import restored, stand_in
 from crossbar.layers.stale_chip import Versions, warn_if_stale, weight_mark, weight_versions
+from devices import FaultMap
 
 
 class AbstractAnalogLayer(nn.Module, ABC):
@@ -108,9 +109,9 @@ class AbstractAnalogLayer(nn.Module, ABC):
                 state_dict[f"{prefix}array.corrections.low_rank.{name}"] = path.flatten(1) if name == "down" else path
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
-    def program(self, *, generator: torch.Generator | None = None) -> None:
-        """Program a fresh chip from the ideal weights."""
-        self.array.program(self.weight_matrix(), generator=generator)
+    def program(self, *, faults: FaultMap | None = None, generator: torch.Generator | None = None) -> None:
+        """Program a fresh chip from the ideal weights; `faults` are the stuck cells that it is known to have."""
+        self.array.program(self.weight_matrix(), faults=faults, generator=generator)
         self.array.weight_mark = weight_mark(self)
         self._versions_read = weight_versions(self)
 
