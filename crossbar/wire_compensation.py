@@ -3,7 +3,14 @@
 from dataclasses import dataclass
 
 from devices import Wires
-from devices.validation import check_boolean, check_finite, check_instance, check_integer, check_nonnegative
+from devices.validation import (
+    FieldValueError,
+    check_boolean,
+    check_finite,
+    check_instance,
+    check_integer,
+    check_nonnegative,
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,12 +41,16 @@ class WireCompensation:
         if self.scale is not None:
             check_finite("scale", self.scale)
             if not 0 < self.scale <= 1:
-                raise ValueError(f"`scale` must lie in (0, 1]. Got {self.scale!r}. Use None to have it chosen.")
+                raise FieldValueError(
+                    f"`scale` must lie in (0, 1]. Got {self.scale!r}. Use None to have it chosen.", "scale"
+                )
         check_instance("wires", self.wires, Wires, optional=True)
         check_nonnegative("time", self.time, hint="It is in seconds since programming.")
         check_boolean("error_feedback", self.error_feedback)
         check_boolean("known_faults", self.known_faults)
         check_finite("tolerance", self.tolerance)
         if not 0 < self.tolerance < 1:
-            raise ValueError(f"`tolerance` must lie in (0, 1). Got {self.tolerance!r}. It is relative to the signal.")
+            raise FieldValueError(
+                f"`tolerance` must lie in (0, 1). Got {self.tolerance!r}. It is relative to the signal.", "tolerance"
+            )
         check_integer("max_solutions", self.max_solutions, at_least=1)

@@ -67,6 +67,7 @@ CONFIGS = (
         energy_per_bit=1e-13, time_per_bit=1e-9, converter_area=None, highest_bits=8, node=None, source="a test"
     ),
     SurveyADC(node=32e-9, rate=1e9),
+    xb.WireCompensation(),
     calibration.Remedy(apply=lambda model, reference, batches: None),
     calibration.mime.LongTailedSurrogate(),
     calibration.mime.TriangularSurrogate(),
