@@ -6,6 +6,7 @@ from typing import Literal
 from devices.validation import FieldValueError, check_boolean, check_choice, check_instance, check_integer
 from mapping.encodings import ENCODINGS, AbstractEncoding
 from mapping.encodings.planes import slice_widths
+from mapping.pair_layouts import NO_PAIRS, PAIR_LAYOUTS, PairLayout
 from mapping.quantizers import AbstractQuantizer, UniformQuantizer
 
 
@@ -24,6 +25,10 @@ class MappingConfig:
     encoding: str = "differential"
     """How signed codes become non-negative levels: "differential", "offset", "twos_complement"; a key of
     `mapping.ENCODINGS`."""
+    pairs: Literal["arrays", "bit_lines", "word_lines"] = "arrays"
+    """Where the two cells of a pair lie: in arrays of their own, on adjacent bit lines whose currents are subtracted, or on
+    adjacent word lines driven with opposite voltages; `mapping.pair_layouts` names chips that do so. For encodings that
+    have pairs."""
     slicing: Literal["inter", "intra"] = "inter"
     """Slices of a weight in arrays of their own (inter), or side by side on the bit lines of one array (intra)."""
     reference_column: bool = False
@@ -49,6 +54,7 @@ class MappingConfig:
         check_integer("rows", self.rows, at_least=1)
         check_integer("cols", self.cols, at_least=1)
         check_choice("encoding", self.encoding, tuple(ENCODINGS))
+        check_choice("pairs", self.pairs, tuple(PAIR_LAYOUTS))
         check_choice("slicing", self.slicing, ("inter", "intra"))
         check_choice("granularity", self.granularity, ("tensor", "output"))
         if self.cell_bits > self.weight_bits:
@@ -67,8 +73,25 @@ class MappingConfig:
                 "weight_bits",
             )
         check_choice("row_order", self.row_order, ("given", "sorted"))
+        self._check_pairs()
         self._check_reference_column()
         self._check_squeeze()
+
+    def _check_pairs(self) -> None:
+        if self.pairs != "arrays" and not self.sign_encoding.has_pairs:
+            able = " or ".join(repr(name) for name, value in ENCODINGS.items() if value.has_pairs)
+            raise ValueError(
+                f"`pairs`={self.pairs!r} needs an encoding that has pairs, encoding={able}. Got {self.encoding!r}. "
+                "Use pairs='arrays'."
+            )
+        layout = self.pair_layout
+        check_integer("rows", self.rows, at_least=layout.word_lines, hint="A pair takes two word lines.")
+        check_integer("cols", self.cols, at_least=layout.bit_lines, hint="A pair takes two bit lines.")
+        if self.merge_columns and layout.bit_lines > 1:
+            raise ValueError(
+                f"`merge_columns` drops bit lines whose partners stay, but `pairs`={self.pairs!r} keeps them adjacent. "
+                "Use merge_columns=False, or pairs='word_lines' or 'arrays'."
+            )
 
     def _check_squeeze(self) -> None:
         check_integer("squeezed_planes", self.squeezed_planes, at_least=0)
@@ -104,6 +127,11 @@ class MappingConfig:
     def sign_encoding(self) -> AbstractEncoding:
         """The encoding that `encoding` names."""
         return ENCODINGS[self.encoding]
+
+    @property
+    def pair_layout(self) -> PairLayout:
+        """The lines that a weight takes in each plane, as `pairs` and the encoding say."""
+        return PAIR_LAYOUTS[self.pairs] if self.sign_encoding.has_pairs else NO_PAIRS
 
     def squeezable_planes(self) -> tuple[int, ...]:
         """Return the numbers of most significant bit planes that can be squeezed out, from 0 up."""

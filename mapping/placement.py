@@ -42,7 +42,7 @@ class Placement:
     column_bits: Tensor
     """Bits of the cells of each column, 0 for none; level 2^bits - 1 is g_max, int32, (tiles, cols)."""
     column_plane: Tensor
-    """Plane of the encoding that each column stores; with input and output it names a cell for any tile size, int32."""
+    """Plane of the encoding that each column stores, its partner being on rows of sign -1; int32, (tiles, cols)."""
     scale: Tensor
     """Weight of one integer unit, () or (outputs,)."""
     digital_offset: int
@@ -158,11 +158,9 @@ def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
         (tiles, rows, cols); unused cells hold the entry of some other cell.
     """
     flat = matrices.reshape(-1)
-    size = placement.inputs_per_group * placement.outputs_and_references
     result = flat.new_empty(placement.levels.shape)
     for tiles in tile_chunks(placement):
-        index = cell_index(placement, tiles) + (placement.column_plane[tiles].to(torch.int64) * size)[:, None, :]
-        torch.index_select(flat, 0, index.flatten(), out=result[tiles].view(-1))
+        torch.index_select(flat, 0, plane_cell_index(placement, tiles).flatten(), out=result[tiles].view(-1))
     return result
 
 
@@ -171,6 +169,18 @@ def cell_index(placement: Placement, tiles: slice) -> Tensor:
     row = placement.row_index[tiles].clamp(min=0).to(torch.int64) % placement.inputs_per_group
     column = placement.column_index[tiles].clamp(min=0).to(torch.int64)
     return (row * placement.outputs_and_references)[:, :, None] + column[:, None, :]
+
+
+def plane_cell_index(placement: Placement, tiles: slice) -> Tensor:
+    """Return each cell's flat position in (planes, inputs_per_group, outputs_and_references), int64.
+
+    Plane, input and output name a cell whatever the size of arrays and the layout of pairs; planes of the second half are
+    the partners of the first.
+    """
+    size = placement.inputs_per_group * placement.outputs_and_references
+    partner = (placement.row_sign[tiles] < 0) * (placement.planes // 2)  # (tiles, rows)
+    plane = placement.column_plane[tiles].to(torch.int64)[:, None, :] + partner[:, :, None]
+    return cell_index(placement, tiles) + plane * size
 
 
 def integer_product(placement: Placement, inputs: Tensor) -> Tensor:

@@ -52,6 +52,8 @@ def squeeze_out(placement: Placement, *, planes: int) -> Placement:
     size = torch.where(values < 0, ~values, values)  # -2^b fits in b bits and the sign plane
     needed = torch.frexp(size.amax((0, 3)).double()).exponent  # bits of the largest magnitude, (stacks, rows)
     shift = (needed - bits).clamp(min=0).to(torch.int32)
+    if bool((placement.row_sign < 0).any()):  # adjacent word lines of a pair carry the same pulses
+        shift = shift.view(len(shift), -1, 2).amax(2).repeat_interleave(2, 1)
     half = (1 << shift) >> 1
     rounded = (values + half[:, :, None]) >> shift[:, :, None]
     squeezed = stacks.store(placement, rounded.clamp(max=2**bits - 1), bits)
@@ -65,7 +67,7 @@ class _Stacks:
     index: Tensor
     """Stack of each tile, int64, (tiles,)."""
     significance: Tensor
-    """Signed weight of each tile's plane, int64, (tiles,)."""
+    """Signed weight of each tile's plane, of its first bit line where pairs lie on adjacent ones, int64, (tiles,)."""
     tile_bits: Tensor
     """Bits of each tile's cells, int64, (tiles,)."""
     bits: int
@@ -79,7 +81,7 @@ class _Stacks:
         refuse_references(placement)
         index = distinct(torch.cat([placement.word_lines(), placement.column_index], 1))
         significance, tile_bits = placement.column_significance.long(), placement.column_bits.long()
-        mixed = (placement.column_index >= 0) & (significance != significance[:, :1])
+        mixed = (placement.column_index >= 0) & (significance.abs() != significance[:, :1].abs())
         if bool(mixed.any()):
             raise ValueError(
                 f"`placement` must keep every plane in arrays of its own. Got {int(mixed.any(1).sum())} arrays with "

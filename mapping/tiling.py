@@ -7,6 +7,7 @@ from torch import Tensor
 
 from mapping.config import MappingConfig
 from mapping.encodings import Planes
+from mapping.pair_layouts import PairLayout
 from mapping.placement import Placement
 from mapping.reference_columns import REFERENCE, with_reference_slots
 
@@ -21,7 +22,7 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
     scale
         Weight of one integer unit, () or (outputs,).
     config
-        Array size and slicing.
+        Array size, slicing and layout of pairs.
     row_order
         Inputs in the order in which they fill arrays, int64, (inputs,). Default: as they come.
 
@@ -31,13 +32,18 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
         Arrays in the order of `array_columns`, and within one, row block by row block.
     """
     count, inputs, outputs = planes.levels.shape
-    rows = line_slots(inputs, config.rows, at_end=True).to(planes.levels.device)  # (row blocks, rows)
+    layout = config.pair_layout
+    lines = line_slots(inputs * layout.word_lines, config.rows, at_end=True, unit=layout.word_lines)
+    lines = lines.to(planes.levels.device)  # (row blocks, rows)
+    rows = torch.where(lines >= 0, lines // layout.word_lines, -1)
+    row_sign = torch.where(lines >= 0, 1 - 2 * (lines % layout.word_lines), 1)
     if row_order is not None:
         rows = torch.where(rows >= 0, row_order.to(rows.device)[rows.clamp(min=0)], -1)
     parts, references = [], 0
-    for members in _members(planes, config.slicing):
+    for members in _members(planes, config.slicing, layout):
         # Slices of one output lie side by side: (outputs, members) flattened.
-        columns = line_slots(outputs * len(members), config.cols, at_end=False).to(planes.levels.device)
+        columns = line_slots(outputs * len(members), config.cols, at_end=False, unit=layout.bit_lines)
+        columns = columns.to(planes.levels.device)
         if config.reference_column:
             columns = with_reference_slots(columns)
         plane = torch.tensor(members, device=columns.device)[columns.clamp(min=0) % len(members)]
@@ -46,12 +52,11 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
             number = outputs + references + torch.arange(len(columns), device=columns.device)[:, None]
             output = torch.where(columns == REFERENCE, number, output)
             references += len(columns)
-        parts.append(_cut(planes, rows, output, plane))
+        parts.append(_cut(planes, rows, row_sign, output, plane))
     tensors: dict[str, Any] = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return Placement(
         **tensors,
         row_shift=torch.zeros_like(tensors["row_index"]),
-        row_sign=torch.ones_like(tensors["row_index"]),
         scale=scale,
         digital_offset=planes.digital_offset,
         inputs=inputs,
@@ -62,16 +67,16 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
     )
 
 
-def line_slots(lines: int, capacity: int, *, at_end: bool) -> Tensor:
-    """Assign `lines` numbered lines to blocks of at most `capacity`, in order.
+def line_slots(lines: int, capacity: int, *, at_end: bool, unit: int = 1) -> Tensor:
+    """Assign `lines` numbered lines to blocks of at most `capacity`, in order; a `unit` of lines stays in one block.
 
     Returns
     -------
     Tensor
-        Line number at each slot, -1 for an empty slot, int64, (blocks, min(lines, capacity)). The last block may be
-        partly empty: at its beginning where `at_end`, else at its end.
+        Line number at each slot, -1 for an empty slot, int64, (blocks, min(lines, whole units of capacity)).
+        The last block may be partly empty: at its beginning where `at_end`, else at its end.
     """
-    width = min(lines, capacity)
+    width = min(lines, capacity // unit * unit)
     blocks = -(-lines // width)
     slots = torch.arange(blocks * width)
     slots = torch.where(slots < lines, slots, -1).view(blocks, width)
@@ -80,20 +85,25 @@ def line_slots(lines: int, capacity: int, *, at_end: bool) -> Tensor:
     return slots
 
 
-def _members(planes: Planes, slicing: str) -> list[list[int]]:
-    """Return which planes share an array."""
+def _members(planes: Planes, slicing: str, layout: PairLayout) -> list[list[int]]:
+    """Return which planes have bit lines in the same array, in the order of these; partners on word lines have none."""
+    own = range(len(planes.array) // (layout.bit_lines * layout.word_lines))
+    lines = [[plane + partner * len(own) for partner in range(layout.bit_lines)] for plane in own]
     if slicing == "inter":
-        return [[plane] for plane in range(len(planes.array))]
-    arrays = sorted(set(planes.array))
-    return [[plane for plane, array in enumerate(planes.array) if array == wanted] for wanted in arrays]
+        return lines
+    arrays = sorted({planes.array[plane] for plane in own})
+    return [[line for plane in own if planes.array[plane] == array for line in lines[plane]] for array in arrays]
 
 
-def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[str, Any]:
+def _cut(planes: Planes, rows: Tensor, row_sign: Tensor, output: Tensor, plane: Tensor) -> dict[str, Any]:
     """Cut the planes named by `plane` and `output` (column blocks, cols) into tiles, row block by row block."""
     row_blocks, column_blocks = len(rows), len(output)
-    outputs = planes.levels.shape[2]
+    count, _, outputs = planes.levels.shape
+    partner = (row_sign < 0) * (count // 2)  # (row blocks, rows)
     levels = planes.levels[
-        plane[None, :, None, :], rows.clamp(min=0)[:, None, :, None], output.clamp(0, outputs - 1)[None, :, None, :]
+        plane[None, :, None, :] + partner[:, None, :, None],
+        rows.clamp(min=0)[:, None, :, None],
+        output.clamp(0, outputs - 1)[None, :, None, :],
     ]  # (row blocks, column blocks, rows, cols)
     used = (rows >= 0)[:, None, :, None] & (output >= 0)[None, :, None, :]
     reference = output >= outputs
@@ -109,6 +119,7 @@ def _cut(planes: Planes, rows: Tensor, output: Tensor, plane: Tensor) -> dict[st
         "levels": torch.where(holds_levels, levels, 0).flatten(0, 1),
         "used": used.flatten(0, 1),
         "row_index": rows.to(torch.int32).repeat_interleave(column_blocks, 0),
+        "row_sign": row_sign.to(torch.int32).repeat_interleave(column_blocks, 0),
         "column_index": per_column(output),
         "column_significance": per_column(significance * (output >= 0)),
         "column_bits": per_column(bits * (output >= 0)),

@@ -21,7 +21,7 @@ def dense_footprint(
     Parameters
     ----------
     config
-        Bits, cells, encoding, slicing and array size; squeezing, releasing and merging are not counted.
+        Bits, cells, encoding, layout of pairs, slicing and array size; squeezing, releasing and merging are not counted.
     inputs
         Inputs of one group.
     outputs
@@ -31,25 +31,24 @@ def dense_footprint(
     cycles
         Input cycles of a read, as `InputConfig.cycles`.
     parallel_rows, subtract_pairs
-        As for `footprint`; pairs are subtracted where the encoding has them.
+        As for `footprint`; pairs are subtracted where the encoding has them, those on word lines in any case.
     """
-    encoding = config.sign_encoding
-    arrays, planes = encoding.arrays, len(encoding.widths(config.weight_bits - 1, config.cell_bits))
-    width = outputs // groups
-    row_blocks = -(-inputs // config.rows)
-    if config.slicing == "inter":
-        per_group = arrays * planes * row_blocks * -(-width // config.cols)
-    else:
-        per_group = arrays * row_blocks * -(-width * planes // config.cols)
+    encoding, layout = config.sign_encoding, config.pair_layout
+    planes = len(encoding.widths(config.weight_bits - 1, config.cell_bits))
+    stacks, side_by_side = (planes, 1) if config.slicing == "inter" else (1, planes)
+    rows = config.rows // layout.word_lines * layout.word_lines
+    full, rest = divmod(inputs * layout.word_lines, rows)
+    row_blocks = full + (rest > 0)
+    column_blocks = -(-outputs // groups * side_by_side // (config.cols // layout.bit_lines))
+    per_group = layout.arrays * stacks * row_blocks * column_blocks
     references = per_group * groups if config.reference_column else 0
-    full, rest = divmod(inputs, config.rows)
-    unit = min(parallel_rows or config.rows, config.rows)
-    units = full * -(-config.rows // unit) + -(-rest // unit)  # of all row blocks together
-    bit_lines = arrays * planes * width * groups + references // row_blocks
-    converters = bit_lines // 2 if subtract_pairs and encoding.has_pairs else bit_lines
+    unit = min(parallel_rows or rows, rows)
+    units = full * -(-rows // unit) + -(-rest // unit)  # of all row blocks together
+    lines_of_output = 1 if subtract_pairs else layout.arrays * layout.bit_lines
+    converters = lines_of_output * planes * outputs + references // row_blocks
     return Footprint(
         crossbars=per_group * groups,
-        cells=arrays * planes * inputs * outputs + references // row_blocks * inputs,
+        cells=encoding.arrays * planes * inputs * outputs + references // row_blocks * inputs,
         array_cells=config.rows * (config.cols + int(config.reference_column)),
         adc_conversions=converters * units * cycles(0),
         input_cycles=cycles(0),

@@ -52,7 +52,8 @@ def footprint(
     parallel_rows
         Word lines driven at a time; each group that has one is read and converted by itself. None: all of an array.
     subtract_pairs
-        The currents of the two bit lines of a pair are subtracted before one converter.
+        The currents of the two bit lines of a pair are subtracted before one converter; pairs on word lines have one
+        bit line anyway.
     """
     rows, cols = placement.array_shape
     columns = (placement.column_index >= 0).sum(1)  # (tiles,)
@@ -65,7 +66,7 @@ def footprint(
         crossbars=placement.tiles,
         cells=int(placement.used.sum()),
         array_cells=rows * cols,
-        adc_conversions=int((columns * reads.sum(1)).sum()) // (2 if subtract_pairs else 1),
+        adc_conversions=int((columns * reads.sum(1)).sum()) // (2 if subtract_pairs and not placement.has_opposite_rows else 1),
         input_cycles=int(reads.max()) if reads.numel() else 0,
     )
 

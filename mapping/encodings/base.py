@@ -55,7 +55,7 @@ class AbstractEncoding(ABC):
 
     @property
     def arrays(self) -> int:
-        """Physical arrays that planes are dealt out to: positive and negative ones where there are pairs."""
+        """Sets of planes: positive and negative ones where there are pairs."""
         return 2 if self.has_pairs else 1
 
     @property

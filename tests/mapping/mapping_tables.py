@@ -1,7 +1,11 @@
 """Tables of every quantiser, encoding and kind of placement; a new member joins its table and inherits the suites."""
 
+from dataclasses import replace
+from typing import Any
+
 from mapping import (
     AdditivePowersOfTwoQuantizer,
+    MappingConfig,
     PowerOfTwoQuantizer,
     SMECodebook,
     TernaryQuantizer,
@@ -37,5 +41,18 @@ ARRANGEMENTS = {
     "reference column": {"encoding": "offset", "reference_column": True},
     "reference column intra": {"encoding": "offset", "reference_column": True, "slicing": "intra"},
     "merged intra": {"merge_columns": True, "slicing": "intra"},
+    "adjacent bit lines": {"encoding": "differential", "pairs": "bit_lines"},
+    "adjacent bit lines intra": {"encoding": "differential", "pairs": "bit_lines", "slicing": "intra"},
+    "adjacent bit lines released": {"encoding": "differential", "pairs": "bit_lines", "release_empty": True},
+    "adjacent word lines": {"encoding": "differential", "pairs": "word_lines"},
+    "adjacent word lines intra": {"encoding": "differential", "pairs": "word_lines", "slicing": "intra"},
+    "adjacent word lines sorted": {"encoding": "differential", "pairs": "word_lines", "row_order": "sorted"},
+    "adjacent word lines merged": {"encoding": "differential", "pairs": "word_lines", "merge_columns": True},
 }
 """Settings of `MappingConfig` that leave the weights as they are."""
+
+
+def arranged(config: MappingConfig, arrangement: dict[str, Any]) -> MappingConfig:
+    """Return a config with the settings of an arrangement, and lines enough for a pair where it has one in an array."""
+    lines = {"rows": max(2, config.rows), "cols": max(2, config.cols)} if "pairs" in arrangement else {}
+    return replace(config, **lines, **arrangement)

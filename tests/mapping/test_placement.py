@@ -18,7 +18,7 @@ from mapping import (
     release_empty_tiles,
     scatter_cells,
 )
-from tests.mapping.mapping_tables import ARRANGEMENTS, ENCODING_NAMES, QUANTIZERS
+from tests.mapping.mapping_tables import ARRANGEMENTS, ENCODING_NAMES, QUANTIZERS, arranged
 
 
 @st.composite
@@ -57,7 +57,7 @@ def expected_product(codes, vectors, groups):
 @given(case=cases())
 def test_cells_stand_for_the_codes_exactly(arrangement, case):
     weight, groups, config = case
-    config = replace(config, **arrangement)
+    config = arranged(config, arrangement)
     quantized = quantize_weight(weight, config.effective_quantizer())
     placement = map_weight(weight, config, groups=groups)
     assert torch.equal(placement.to_codes(), quantized.codes.long())
@@ -73,8 +73,11 @@ def test_cells_stand_for_the_codes_exactly(arrangement, case):
 def test_squeezed_cells_stand_for_the_squeezed_codes(case, data):
     weight, groups, config = case
     planes = data.draw(st.sampled_from(config.squeezable_planes()))
-    arrangement = data.draw(st.sampled_from([{}, {"row_order": "sorted"}, {"merge_columns": True}]))
-    placement = map_weight(weight, replace(config, squeezed_planes=planes, **arrangement), groups=groups)
+    arrangements = [{}, {"row_order": "sorted"}, {"merge_columns": True}]
+    if config.sign_encoding.has_pairs:
+        arrangements += [{"pairs": "bit_lines"}, {"pairs": "word_lines"}]
+    config = arranged(config, data.draw(st.sampled_from(arrangements)))
+    placement = map_weight(weight, replace(config, squeezed_planes=planes), groups=groups)
     vectors = integer_inputs(placement)
     assert torch.equal(integer_product(placement, vectors), expected_product(placement.to_codes(), vectors, groups))
 
@@ -84,7 +87,7 @@ def test_squeezed_cells_stand_for_the_squeezed_codes(case, data):
 @given(case=cases(), data=st.data())
 def test_a_stack_is_consistent(arrangement, case, data):
     weight, groups, config = case
-    config = replace(config, **arrangement)
+    config = arranged(config, arrangement)
     dense = config.slicing == "intra" or config.reference_column
     squeezed = 0 if dense else data.draw(st.sampled_from(config.squeezable_planes()))
     placement = map_weight(weight, replace(config, squeezed_planes=squeezed), groups=groups)
@@ -235,6 +238,18 @@ def test_refuses_what_cannot_be_mapped():
         ({"squeezed_planes": 2}, "`squeezed_planes` must be one of 0, 3 "),
         ({"squeezed_planes": 7, "cell_bits": 1}, "`squeezed_planes` must be one of 0, 1, 2, 3, 4, 5, 6 "),
         ({"squeezed_planes": 3, "encoding": "offset"}, "`squeezed_planes` must be one of 0, 4 "),
+        ({"pairs": "tiles"}, "`pairs` must be one of"),
+        (
+            {"pairs": "bit_lines", "encoding": "offset"},
+            "`pairs`='bit_lines' needs an encoding that has pairs, encoding='diff",
+        ),
+        (
+            {"pairs": "word_lines", "encoding": "twos_complement"},
+            "`pairs`='word_lines' needs an encoding that has pairs",
+        ),
+        ({"pairs": "word_lines", "rows": 1}, "`rows` must be >= 2. Got 1"),
+        ({"pairs": "bit_lines", "cols": 1}, "`cols` must be >= 2. Got 1"),
+        ({"pairs": "bit_lines", "merge_columns": True}, "`merge_columns` drops bit lines whose partners stay"),
     ],
 )
 def test_impossible_mappings_are_refused(settings_, message):

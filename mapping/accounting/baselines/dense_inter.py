@@ -11,6 +11,7 @@ def dense_inter(config: MappingConfig) -> MappingConfig:
         config,
         cell_bits=1,
         encoding="differential",
+        pairs="arrays",
         reference_column=False,
         slicing="inter",
         squeezed_planes=0,

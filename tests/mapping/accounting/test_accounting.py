@@ -32,12 +32,16 @@ def test_dense_counts_are_those_of_the_placement(data):
     inputs, width = data.draw(st.integers(1, 20)), data.draw(st.integers(1, 12))
     weight_bits = data.draw(st.integers(2, 9))
     encoding = data.draw(st.sampled_from(ENCODING_NAMES))
+    pairs = data.draw(
+        st.sampled_from(["arrays", "bit_lines", "word_lines"][: 3 if ENCODINGS[encoding].has_pairs else 1])
+    )
     config = MappingConfig(
         weight_bits=weight_bits,
         cell_bits=data.draw(st.integers(1, weight_bits)),
-        rows=data.draw(st.integers(1, 9)),
-        cols=data.draw(st.integers(1, 9)),
+        rows=data.draw(st.integers(1 + (pairs == "word_lines"), 9)),
+        cols=data.draw(st.integers(1 + (pairs == "bit_lines"), 9)),
         encoding=encoding,
+        pairs=pairs,
         reference_column=ENCODINGS[encoding].takes_reference_columns and data.draw(st.booleans()),
         slicing=data.draw(st.sampled_from(["inter", "intra"])),
     )
@@ -48,9 +52,10 @@ def test_dense_counts_are_those_of_the_placement(data):
 
 
 @pytest.mark.parametrize("name", BASELINES.keys())
-def test_every_baseline_is_a_mapping_that_can_be_made(name):
+@pytest.mark.parametrize("pairs", ["arrays", "word_lines"])
+def test_every_baseline_is_a_mapping_that_can_be_made(name, pairs):
     ours = MappingConfig(
-        weight_bits=9, cell_bits=1, rows=32, cols=16, quantizer=SME, squeezed_planes=4, row_order="sorted"
+        weight_bits=9, cell_bits=1, rows=32, cols=16, quantizer=SME, squeezed_planes=4, row_order="sorted", pairs=pairs
     )
     config = BASELINES[name](ours)
     assert (config.rows, config.cols) == (32, 16)
@@ -93,7 +98,9 @@ def test_densities_of_codes_and_of_cells_agree(encoding, cell_bits):
     codes = quantize_weight(weight, SME)
     density = code_bit_density(codes, encoding)
     arrangements = [{}, {"slicing": "intra"}, {"row_order": "sorted", "release_empty": True}]
-    for arrangement in arrangements + [{"reference_column": True}] * ENCODINGS[encoding].takes_reference_columns:
+    arrangements += [{"reference_column": True}] * ENCODINGS[encoding].takes_reference_columns
+    arrangements += [{"pairs": "bit_lines"}, {"pairs": "word_lines"}] * ENCODINGS[encoding].has_pairs
+    for arrangement in arrangements:
         placement = map_weight(weight, replace(config, **arrangement))
         torch.testing.assert_close(bit_density(placement, bits=len(density)), density)
     if encoding == "differential":
