@@ -51,6 +51,12 @@ class CrossbarConfig:
         check_choice("undriven", self.undriven, ("grounded", "open"))
         if self.parallel_rows is not None:
             check_integer("parallel_rows", self.parallel_rows, at_least=1, hint="None drives all rows at a time.")
+            if self.parallel_rows % self.mapping.pair_layout.word_lines:
+                raise FieldValueError(
+                    "`parallel_rows` must be even where pairs lie on adjacent word lines, mapping.pairs='word_lines'. "
+                    f"Got {self.parallel_rows}. Drive both word lines of a pair at a time.",
+                    "parallel_rows",
+                )
         levels = self.device.levels
         if levels is not None and 2**self.mapping.cell_bits > levels:
             raise FieldValueError(

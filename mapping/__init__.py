@@ -1,16 +1,26 @@
-"""Weights to cells: quantisers, sign encodings, slicing and tiling, all ending in a `Placement`."""
+"""Weights to cells: quantisers, sign encodings, slicing and tiling, all ending in a `Placement`; and what it takes."""
 
+from mapping.accounting import BASELINES as BASELINES
+from mapping.accounting import Footprint as Footprint
+from mapping.accounting import bit_density as bit_density
+from mapping.accounting import code_bit_density as code_bit_density
+from mapping.accounting import dense_footprint as dense_footprint
+from mapping.accounting import footprint as footprint
 from mapping.config import MappingConfig as MappingConfig
 from mapping.encodings import ENCODINGS as ENCODINGS
+from mapping.encodings import AbstractEncoding as AbstractEncoding
 from mapping.encodings import Planes as Planes
 from mapping.map_weight import arrange as arrange
 from mapping.map_weight import map_weight as map_weight
 from mapping.map_weight import place_codes as place_codes
 from mapping.merge_columns import merge_columns as merge_columns
+from mapping.pair_layouts import PAIR_LAYOUTS as PAIR_LAYOUTS
+from mapping.pair_layouts import PairLayout as PairLayout
 from mapping.placement import Placement as Placement
 from mapping.placement import cell_index as cell_index
 from mapping.placement import gather_cells as gather_cells
 from mapping.placement import integer_product as integer_product
+from mapping.placement import plane_cell_index as plane_cell_index
 from mapping.placement import scatter_cells as scatter_cells
 from mapping.placement import tile_chunks as tile_chunks
 from mapping.quantizers import AbstractQuantizer as AbstractQuantizer

@@ -80,17 +80,19 @@ class MappingConfig:
     def _check_pairs(self) -> None:
         if self.pairs != "arrays" and not self.sign_encoding.has_pairs:
             able = " or ".join(repr(name) for name, value in ENCODINGS.items() if value.has_pairs)
-            raise ValueError(
+            raise FieldValueError(
                 f"`pairs`={self.pairs!r} needs an encoding that has pairs, encoding={able}. Got {self.encoding!r}. "
-                "Use pairs='arrays'."
+                "Use pairs='arrays'.",
+                "pairs",
             )
         layout = self.pair_layout
         check_integer("rows", self.rows, at_least=layout.word_lines, hint="A pair takes two word lines.")
         check_integer("cols", self.cols, at_least=layout.bit_lines, hint="A pair takes two bit lines.")
         if self.merge_columns and layout.bit_lines > 1:
-            raise ValueError(
+            raise FieldValueError(
                 f"`merge_columns` drops bit lines whose partners stay, but `pairs`={self.pairs!r} keeps them adjacent. "
-                "Use merge_columns=False, or pairs='word_lines' or 'arrays'."
+                "Use merge_columns=False, or pairs='word_lines' or 'arrays'.",
+                "merge_columns",
             )
 
     def _check_squeeze(self) -> None:

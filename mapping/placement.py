@@ -71,6 +71,11 @@ class Placement:
         return int(self.row_shift.max()) if self.tiles else 0
 
     @property
+    def has_opposite_rows(self) -> bool:
+        """Whether adjacent word lines carry an input with both signs, so that bit lines give differences of pairs."""
+        return bool((self.row_sign < 0).any())
+
+    @property
     def inputs_per_group(self) -> int:
         """Inputs that an output sees."""
         return self.inputs // self.groups

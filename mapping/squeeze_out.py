@@ -52,7 +52,7 @@ def squeeze_out(placement: Placement, *, planes: int) -> Placement:
     size = torch.where(values < 0, ~values, values)  # -2^b fits in b bits and the sign plane
     needed = torch.frexp(size.amax((0, 3)).double()).exponent  # bits of the largest magnitude, (stacks, rows)
     shift = (needed - bits).clamp(min=0).to(torch.int32)
-    if bool((placement.row_sign < 0).any()):  # adjacent word lines of a pair carry the same pulses
+    if placement.has_opposite_rows:  # adjacent word lines of a pair carry the same pulses
         shift = shift.view(len(shift), -1, 2).amax(2).repeat_interleave(2, 1)
     half = (1 << shift) >> 1
     rounded = (values + half[:, :, None]) >> shift[:, :, None]

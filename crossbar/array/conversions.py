@@ -38,6 +38,8 @@ class Conversions:
 def find_conversions(placement: Placement, *, analog_subtraction: bool) -> Conversions:
     """Group the bit lines of a placement into blocks and, where currents are subtracted, into pairs.
 
+    Bit lines of word lines driven with opposite signs carry differences already, and have no partners.
+
     Raises
     ------
     ValueError
@@ -54,7 +56,7 @@ def find_conversions(placement: Placement, *, analog_subtraction: bool) -> Conve
     column = torch.nonzero(output >= 0)[:, 0]
     block = block_of_tile.repeat_interleave(columns)[column]
     partner = None
-    if analog_subtraction:
+    if analog_subtraction and not placement.has_opposite_rows:
         column, partner, block = _pairs(placement, column, block)
     sums = placement.outputs_and_references
     rank = _rank(block * (sums + 1) + output[column])

@@ -18,7 +18,7 @@ def calibrated_adc(config: CrossbarConfig) -> bool:
 def adc_signed(config: CrossbarConfig, placement: Placement) -> bool:
     """Return whether the currents that reach the ADCs have both signs."""
     subtracted = config.adc is not None and config.adc.subtraction == "analog"
-    return subtracted or config.inputs.negative == "bipolar" or bool((placement.row_sign < 0).any())
+    return subtracted or config.inputs.negative == "bipolar" or placement.has_opposite_rows
 
 
 def adc_steps(solved: SolvedArrays, found: Conversions) -> Tensor | None:
@@ -34,7 +34,8 @@ def adc_steps(solved: SolvedArrays, found: Conversions) -> Tensor | None:
     if config.adc.range == "column":
         largest = _column_currents(solved, found)
     else:
-        rows = placement.used.any(2).sum(1)  # (tiles,)
+        # Of two word lines that carry an input with both signs, one adds to the current.
+        rows = (placement.used.any(2) & (placement.row_sign > 0)).sum(1)  # (tiles,)
         largest = (rows * config.device.g_max).to(solved.transfer.dtype)[:, None].expand(placement.column_index.shape)
     return adc_step(
         config.adc,
@@ -47,6 +48,8 @@ def adc_steps(solved: SolvedArrays, found: Conversions) -> Tensor | None:
 def _column_currents(solved: SolvedArrays, found: Conversions) -> Tensor:
     """Return the largest current of either sign that inputs can send to the converter of each line [S], (tiles, cols)."""
     matrix = currents_of(solved.signed_transfer, found)  # (conversions, rows)
+    if solved.placement.has_opposite_rows:  # one input drives both word lines of a pair
+        matrix = matrix.view(len(matrix), -1, 2).sum(2)
     positive, negative = matrix.clamp(min=0).sum(1), matrix.clamp(max=0).sum(1).neg()
     bipolar = solved.config.inputs.negative == "bipolar"
     reach = positive + negative if bipolar else torch.maximum(positive, negative)

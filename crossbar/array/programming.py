@@ -21,7 +21,7 @@ from devices import (
     read_noise_variance,
 )
 from devices.randomness import fork_generator
-from mapping import Placement, cell_index, gather_cells, tile_chunks
+from mapping import Placement, gather_cells, plane_cell_index, tile_chunks
 
 
 def level_step(placement: Placement, device: Device) -> Tensor:
@@ -196,7 +196,6 @@ def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor
     nowhere = placement.planes * size
     matrices = values.new_full((nowhere + 1,), fill)
     for tiles in tile_chunks(placement):
-        index = cell_index(placement, tiles) + (placement.column_plane[tiles].to(torch.int64) * size)[:, None, :]
-        index.masked_fill_(~placement.used[tiles], nowhere)
+        index = plane_cell_index(placement, tiles).masked_fill_(~placement.used[tiles], nowhere)
         matrices.scatter_(0, index.flatten(), values[tiles].flatten())
     return matrices[:-1].view(placement.planes, placement.inputs_per_group, placement.outputs_and_references)

@@ -33,5 +33,5 @@ class SolvedArrays:
     @property
     def signed_transfer(self) -> Tensor:
         """Transfer matrices with the sign with which each word line is driven [S], (tiles, rows, cols)."""
-        sign = self.placement.row_sign
-        return self.transfer * sign[:, :, None] if bool((sign < 0).any()) else self.transfer
+        placement = self.placement
+        return self.transfer * placement.row_sign[:, :, None] if placement.has_opposite_rows else self.transfer

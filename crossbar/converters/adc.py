@@ -23,7 +23,8 @@ class ADC:
     fraction: float = 1.0
     """Part of that current that the range covers; less than 1 trades clipping for finer steps."""
     subtraction: Literal["digital", "analog"] = "digital"
-    """Convert both bit lines of a differential pair and subtract codes, or subtract currents and convert once."""
+    """Convert both bit lines of a differential pair and subtract codes, or subtract currents and convert once. Pairs on
+    adjacent word lines (mapping.pairs="word_lines") are subtracted on their bit line either way."""
     gain_spread: float = 0.0
     """Standard deviation of the relative gain error from converter to converter, drawn at programming."""
     offset_spread: float = 0.0

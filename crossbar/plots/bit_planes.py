@@ -69,7 +69,8 @@ def _significance(placement: Placement) -> list[int]:
     mixed = weights & (significance != significance[:, :1])
     if bool(mixed.any()):
         raise ValueError(
-            "`placements` must keep every plane in arrays of its own (slicing='inter', columns not merged)."
+            "`placements` must keep every plane in arrays of its own (slicing='inter', pairs='arrays' or 'word_lines', "
+            "columns not merged)."
         )
     return [int(weight) for weight in significance[:, 0]]
 
