@@ -39,7 +39,8 @@ def dense_footprint(
     rows = config.rows // layout.word_lines * layout.word_lines
     full, rest = divmod(inputs * layout.word_lines, rows)
     row_blocks = full + (rest > 0)
-    column_blocks = -(-outputs // groups * side_by_side // (config.cols // layout.bit_lines))
+    columns = outputs // groups * side_by_side
+    column_blocks = -(-columns // (config.cols // layout.bit_lines))
     per_group = layout.arrays * stacks * row_blocks * column_blocks
     references = per_group * groups if config.reference_column else 0
     unit = min(parallel_rows or rows, rows)

@@ -56,6 +56,7 @@ def footprint(
         bit line anyway.
     """
     rows, cols = placement.array_shape
+    lines_per_converter = 2 if subtract_pairs and not placement.has_opposite_rows else 1
     columns = (placement.column_index >= 0).sum(1)  # (tiles,)
     lines, shifts = (_by_unit(values, parallel_rows) for values in (placement.row_index + 1, placement.row_shift))
     own_cycles = (
@@ -66,7 +67,7 @@ def footprint(
         crossbars=placement.tiles,
         cells=int(placement.used.sum()),
         array_cells=rows * cols,
-        adc_conversions=int((columns * reads.sum(1)).sum()) // (2 if subtract_pairs and not placement.has_opposite_rows else 1),
+        adc_conversions=int((columns * reads.sum(1)).sum()) // lines_per_converter,
         input_cycles=int(reads.max()) if reads.numel() else 0,
     )
 

@@ -14,7 +14,7 @@ CALIBRATED = xb.ADC(bits=6, range="calibrated")
 
 
 def make(layer, **fields):
-    config = xb.CrossbarConfig(mapping=xb.MappingConfig(cell_bits=4, rows=16, cols=16), **fields)
+    config = xb.CrossbarConfig(**{"mapping": xb.MappingConfig(cell_bits=4, rows=16, cols=16), **fields})
     model = xb.convert_to_analog(nn.Sequential(layer), config).eval()
     xb.program_analog_weights(model, generator=torch.Generator().manual_seed(0))
     return model
@@ -70,6 +70,8 @@ SETTINGS = {
     "analog subtraction": {"adc": xb.ADC(bits=6, range="calibrated", subtraction="analog")},
     "wires": {"wires": xb.Wires(row=50.0, column=50.0), "adc": CALIBRATED},
     "operation units": {"parallel_rows": 8, "adc": CALIBRATED},
+    "pairs on bit lines": {"mapping": xb.MappingConfig(rows=16, cols=16, pairs="bit_lines"), "adc": CALIBRATED},
+    "pairs on word lines": {"mapping": xb.MappingConfig(rows=16, cols=8, pairs="word_lines"), "adc": CALIBRATED},
 }
 
 

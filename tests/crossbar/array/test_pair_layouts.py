@@ -10,9 +10,9 @@ from torch import nn
 
 import crossbar as xb
 from crossbar.array.collapse import effective_variance
-from crossbar.array.read_count import count_vector
+from crossbar.array.read_count import ReadCount, count_reads
 from devices import GaussianProgramming, conductance_at
-from mapping import plane_cell_index
+from mapping import footprint, plane_cell_index
 
 WEIGHT_BITS, CELL_BITS, INPUT_BITS, DAC_BITS = 5, 2, 5, 2
 WIRES = xb.Wires(row=30.0, column=60.0, driver=800.0, sense=500.0)
@@ -235,7 +235,10 @@ def test_a_pair_on_word_lines_needs_one_conversion():
         for subtraction in ("digital", "analog"):
             config = configured(layout, wires=xb.Wires(), adc=xb.ADC(subtraction=subtraction))
             array = programmed(config).array
-            counts[layout, subtraction] = count_vector(array.read_placement, config).conversions
+            count_reads(array, torch.ones(1, INPUTS), count := ReadCount())
+            counts[layout, subtraction] = count.conversions
+            pairs = {"subtract_pairs": subtraction == "analog"}
+            assert footprint(array.placement, config.inputs.cycles, **pairs).adc_conversions == count.conversions
     cycles, planes, row_blocks = 3, 2, 2
     assert counts["arrays", "analog"] == cycles * planes * row_blocks * OUTPUTS
     assert counts["arrays", "digital"] == 2 * counts["arrays", "analog"]

@@ -46,8 +46,12 @@ def test_dense_counts_are_those_of_the_placement(data):
         slicing=data.draw(st.sampled_from(["inter", "intra"])),
     )
     placement = map_weight(torch.randn(inputs, width * groups), config, groups=groups)
-    counted = dense_footprint(config, inputs=inputs, outputs=width * groups, groups=groups, cycles=cycles)
-    assert counted == footprint(placement, cycles)
+    units = {
+        "parallel_rows": data.draw(st.sampled_from([None, 1, 2, 3, 4, 20])),
+        "subtract_pairs": config.sign_encoding.has_pairs and data.draw(st.booleans()),
+    }
+    counted = dense_footprint(config, inputs=inputs, outputs=width * groups, groups=groups, cycles=cycles, **units)
+    assert counted == footprint(placement, cycles, **units)
     assert 0 < counted.utilization <= 1
 
 
