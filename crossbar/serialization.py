@@ -37,6 +37,8 @@ def config_from_json(text: str) -> CrossbarConfig:
         data = json.loads(text)
     except json.JSONDecodeError as error:
         raise ValueError(f"The config is not valid JSON: {error}. The checkpoint is damaged.") from error
+    except RecursionError as error:
+        raise ValueError("The config is JSON nested too deeply to be read. The checkpoint is damaged.") from error
     version = data.pop("_version", None) if isinstance(data, dict) else None
     if version != _VERSION:
         raise ValueError(f"The config has format version {version!r}; this library reads {_VERSION}. Update it.")

@@ -9,6 +9,9 @@ from mapping.encodings.planes import slice_widths
 from mapping.pair_layouts import NO_PAIRS, PAIR_LAYOUTS, PairLayout
 from mapping.quantizers import AbstractQuantizer, UniformQuantizer
 
+_MOST_LINES = 65_536
+"""No array has more word or bit lines; one that had would fill the memory with what lies unused in it."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class MappingConfig:
@@ -53,6 +56,9 @@ class MappingConfig:
         check_integer("cell_bits", self.cell_bits, at_least=1, at_most=16)
         check_integer("rows", self.rows, at_least=1)
         check_integer("cols", self.cols, at_least=1)
+        for name, lines in (("rows", self.rows), ("cols", self.cols)):
+            if lines > _MOST_LINES:
+                raise FieldValueError(f"`{name}` must be <= {_MOST_LINES}. Got {lines!r}.", name)
         check_choice("encoding", self.encoding, tuple(ENCODINGS))
         check_choice("pairs", self.pairs, tuple(PAIR_LAYOUTS))
         check_choice("slicing", self.slicing, ("inter", "intra"))

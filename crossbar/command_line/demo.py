@@ -31,7 +31,7 @@ from crossbar.progress import progress_over
 from crossbar.provenance import provenance
 from crossbar.serialization import config_to_json
 from devices import Device, RelativeReadNoise, Wires
-from devices.validation import check_choice, check_integer
+from devices.validation import check_boolean, check_choice, check_integer
 from mapping import MappingConfig
 
 DEVICES: Mapping[str, Device] = MappingProxyType(
@@ -55,11 +55,14 @@ class DemoConfig:
     """Folder with CIFAR-10 and the trained weights; ResNet-20 needs it."""
     seed: int = 0
     """Seed of training and of the chips."""
+    quick: bool = False
+    """Whether the axes have their ends only."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be run."""
         check_choice("device", self.device, tuple(DEVICES))
         check_integer("chips", self.chips, at_least=1)
+        check_boolean("quick", self.quick)
         check_choice("model", self.model, ("digits", "resnet20"))
         if self.model == "resnet20" and self.data is None:
             raise ValueError("`data` must name the folder with cifar10.npz and the trained weights. Got None.")
@@ -79,6 +82,10 @@ _AXES = {
 }
 
 
+def _axes(config: DemoConfig) -> _Axes:
+    return _AXES["resnet20" if config.quick else config.model]
+
+
 def run_demo(config: DemoConfig, *, progress: bool = False) -> xr.Dataset:
     """Train or load the network, map it, and sweep.
 
@@ -88,7 +95,7 @@ def run_demo(config: DemoConfig, *, progress: bool = False) -> xr.Dataset:
         `accuracy_before` and `accuracy_after` over (read_noise, wire_scale, time, chip), and `accuracy_digital`.
     """
     model, train, test, digital_layer = _network(config)
-    axes = _AXES[config.model]
+    axes = _axes(config)
     shape = (*(len(values) for values in axes), config.chips)
     before, after = np.zeros(shape), np.zeros(shape)
     for chip in progress_over(_chips(config), show=progress, description="chips", unit="chip"):
@@ -117,7 +124,7 @@ class _Chip(NamedTuple):
 
 def _chips(config: DemoConfig) -> list[_Chip]:
     """Return the chips of the sweep; where nothing is random all chips are one, which is computed once."""
-    axes = _AXES[config.model]
+    axes = _axes(config)
     chips: list[_Chip] = []
     for (noise, ratio), (wires, scale) in itertools.product(enumerate(axes.read_noise), enumerate(axes.wire_scale)):
         step = 1 if chips_differ(demo_crossbar(config, ratio, scale)) else config.chips
@@ -149,7 +156,7 @@ def _network(config: DemoConfig) -> tuple[nn.Module, Split, Split, str]:
 
 
 def _dataset(config: DemoConfig, before: np.ndarray, after: np.ndarray, *, digital: float, images: int) -> xr.Dataset:
-    axes = _AXES[config.model]
+    axes = _axes(config)
     dims = ("read_noise", "wire_scale", "time", "chip")
     wires = ", ".join(f"{name} {value:g}" for name, value in asdict(PAPER_WIRES).items())
     coordinates = {

@@ -3,6 +3,7 @@
 import multiprocessing
 import multiprocessing.connection
 import os
+import signal
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
@@ -41,6 +42,8 @@ def _cpus() -> int:
 
 def _start_worker(torch_threads: int) -> None:
     torch.set_num_threads(torch_threads)
+    # Ctrl-C reaches all processes of a terminal: the one that waits says so, the workers end without a word.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

@@ -35,7 +35,7 @@ def config_json(config: object) -> str:
     if isinstance(config, str):
         try:
             return json.dumps(json.loads(config))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ValueError(f"`config` must be JSON if it is text: {error}.") from error
     if dataclasses.is_dataclass(config) and not isinstance(config, type):
         config = dataclasses.asdict(config)

@@ -15,6 +15,7 @@ from crossbar.sweeps import export_netcdf
 HELP = "a network's accuracy over read noise, wires and time, before and after batch-norm adaptation"
 EXAMPLES = """examples:
   python -m crossbar demo                                          digits, RRAM, 5 chips, about a minute
+  python -m crossbar demo --quick                                  the same with fewer points and 2 chips
   python -m crossbar demo --device FeFET --chips 10 --output fefet
   python -m crossbar demo --model resnet20 --data ../shared/data   trained ResNet-20 on CIFAR-10
 """
@@ -25,7 +26,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", choices=sorted(DEVICES), default="RRAM", help="device preset (default: %(default)s)"
     )
-    parser.add_argument("--chips", type=int, default=5, help="chips programmed at every point (default: %(default)s)")
+    parser.add_argument("--chips", type=int, help="chips programmed at every point (default: 5, quick 2)")
+    parser.add_argument("--quick", action="store_true", help="the ends of every axis only, in seconds")
     parser.add_argument("--model", choices=("digits", "resnet20"), default="digits", help="default: %(default)s")
     parser.add_argument("--data", type=Path, help="folder with cifar10.npz and the trained weights, for resnet20")
     parser.add_argument(
@@ -37,7 +39,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the study; write results, figure and table."""
     config = DemoConfig(
-        device=options.device, chips=options.chips, model=options.model, data=options.data, seed=options.seed
+        device=options.device,
+        chips=(2 if options.quick else 5) if options.chips is None else options.chips,
+        quick=options.quick,
+        model=options.model,
+        data=options.data,
+        seed=options.seed,
     )
     if config.model == "digits":
         # The network is so small that threads cost more than they give, ten times more on a busy machine.

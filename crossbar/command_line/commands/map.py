@@ -16,6 +16,7 @@ from crossbar.command_line.study import (
     load_model,
     located,
     merged,
+    read_toml,
 )
 from crossbar.conversion import convert_to_analog
 from crossbar.mapping_report import mapping_report
@@ -91,14 +92,12 @@ def _number(name: str, value: float) -> str:
 def _config_table(path: Path | None) -> dict[str, Any]:
     if path is None:
         return {}
-    text = path.read_text(encoding="utf-8")
+    tables, text = read_toml(path)
     try:
-        table = tomllib.loads(text).get("config")
+        table = tables.get("config")
         if not isinstance(table, dict):
             raise ValueError(f"{path}: has no table [config].")
         config_from_table(merged({}, table))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: not valid TOML: {error}.") from error
     except FieldError as error:
         raise located(error, path, text) from error
     return table

@@ -8,19 +8,21 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from crossbar.command_line.demo_figure import demo_figure
+from crossbar.command_line.plot_choice import choose
 from crossbar.plots import plot_against, plot_heat_map, save_figure
-from crossbar.plots.data import SPREAD_DIMENSIONS, is_numeric
+from crossbar.plots.data import is_numeric
 from crossbar.sweeps import load_sweep
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 HELP = "a picture of stored results: netCDF, or the store of a sweep, finished or not"
-EXAMPLES = """examples:
+EXAMPLES = """examples:                  (on the study of `sweep --help` and on the results of `demo`)
+  python -m crossbar plot runs/wires.zarr                           axes chosen by themselves, and told
+  python -m crossbar plot runs/wires.zarr --lines calibration --select technology=real --output wires.pdf
+  python -m crossbar plot runs/wires.zarr --x technology --select device.read_noise.ratio=0.1
+  python -m crossbar plot runs/wires.zarr --x device.read_noise.ratio --y technology --select calibration=none
   python -m crossbar plot demo-output/results.nc                    the figure of the demo
-  python -m crossbar plot runs/wires.zarr                           axes chosen by themselves
-  python -m crossbar plot runs/wires.zarr --x wires.row --lines calibration --output wires.pdf
-  python -m crossbar plot runs/wires.zarr --x time --log --select technology=real
   python -m crossbar plot demo-output/results.nc --x read_noise --y wire_scale --variable accuracy_after --select time=1
 """
 
@@ -28,11 +30,13 @@ EXAMPLES = """examples:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what the command takes."""
     parser.add_argument("results", type=Path, metavar="RESULTS", help="netCDF file, or folder of a sweep")
-    parser.add_argument("--variable", help="what to show; may be left out where there is one only")
+    parser.add_argument("--variable", help="what to show (default: the first)")
     parser.add_argument("--x", metavar="AXIS", help="axis along x (default: the first with several numbers)")
     parser.add_argument("--lines", metavar="AXIS", help="axis with a line for each value")
     parser.add_argument("--y", metavar="AXIS", help="axis along y: draws a heat map over x and y")
-    parser.add_argument("--select", nargs="+", default=[], metavar="AXIS=VALUE", help="one value of a further axis")
+    parser.add_argument(
+        "--select", nargs="+", default=[], metavar="AXIS=VALUE", help="one value of an axis (default: the first)"
+    )
     parser.add_argument("--log", action="store_true", help="logarithmic x")
     parser.add_argument("--output", type=Path, help="PNG, SVG or PDF (default: RESULTS.png)")
 
@@ -41,8 +45,9 @@ def run(options: argparse.Namespace) -> int:
     """Draw the results and write the picture."""
     results = read_results(options.results)
     path = options.output or options.results.with_suffix(".png")
-    save_figure(_figure(results, options), path)
-    sys.stdout.write(f"Wrote {path}.\n")
+    figure, said = _figure(results, options)
+    save_figure(figure, path)
+    sys.stdout.write(f"{said}\nWrote {path}.\n")
     return 0
 
 
@@ -66,24 +71,25 @@ def read_results(path: Path) -> xr.Dataset:
         raise ValueError(f"{path} must be a netCDF file or the folder of a sweep: {error}") from error
 
 
-def _figure(results: xr.Dataset, options: argparse.Namespace) -> "Figure":
+def _figure(results: xr.Dataset, options: argparse.Namespace) -> "tuple[Figure, str]":
+    """Return the picture and what it shows in words."""
     free = not (options.x or options.y or options.lines or options.variable or options.select)
     if free and {"accuracy_before", "accuracy_after"} <= results.data_vars.keys():
-        return demo_figure(results)
+        return demo_figure(results), "the demo's figure"
     for assignment in options.select:
         results = _selected(results, assignment)
-    axes = [str(n) for n in results.dims if n not in SPREAD_DIMENSIONS and results.sizes[n] > 1]
-    numbers = [name for name in axes if is_numeric(results[name])]
-    x = options.x or next((name for name in numbers + axes if name not in (options.lines, options.y)), None)
-    if x is None:
-        raise ValueError("`--x` must name an axis. The results have no axis with several values.")
-    if options.y is not None:
-        if options.lines or options.log:
-            raise ValueError("`--y` draws a heat map, which has no `--lines` and no `--log`.")
-        return plot_heat_map(results, x, options.y, output=options.variable)
-    others = [name for name in axes if name != x]
-    lines = options.lines or (others[0] if len(others) == 1 else None)
-    return plot_against(results, x, output=options.variable, lines=lines, log=options.log)
+    choice = choose(results, variable=options.variable, x=options.x, lines=options.lines, y=options.y)
+    if not bool(choice.results[choice.variable].notnull().any()):
+        raise ValueError(f"{options.results} has no finished points to show there.")
+    if choice.y is not None:
+        if choice.lines or options.log:
+            raise ValueError("--y draws a heat map, which has no --lines and no --log.")
+        return plot_heat_map(choice.results, choice.x, choice.y, output=choice.variable), choice.said
+    x = choice.results[choice.x]
+    if options.log and not (is_numeric(x) and float(x.min()) > 0):
+        raise ValueError(f"--log needs numbers > 0 along x. {choice.x} has {', '.join(map(str, x.values.tolist()))}.")
+    figure = plot_against(choice.results, choice.x, output=choice.variable, lines=choice.lines, log=options.log)
+    return figure, choice.said
 
 
 def _selected(results: xr.Dataset, assignment: str) -> xr.Dataset:
@@ -91,12 +97,12 @@ def _selected(results: xr.Dataset, assignment: str) -> xr.Dataset:
     name, equals, text = assignment.partition("=")
     if not equals or name not in results.dims:
         known = ", ".join(str(n) for n in results.dims)
-        raise ValueError(f"`--select` must be AXIS=VALUE with an axis of {known}. Got {assignment!r}.")
+        raise ValueError(f"--select must be AXIS=VALUE with an axis of {known}. Got {assignment!r}.")
     values = results[name].values.tolist()
     for number, value in enumerate(values):
         if text == str(value) or (is_numeric(results[name]) and _is_number(text) and float(text) == value):
             return results.isel({name: number})
-    raise ValueError(f"`--select {name}` must be one of {', '.join(map(str, values))}. Got {text!r}.")
+    raise ValueError(f"--select {name} must be one of {', '.join(map(str, values))}. Got {text!r}.")
 
 
 def _is_number(text: str) -> bool:

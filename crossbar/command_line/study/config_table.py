@@ -1,5 +1,6 @@
 """Configs from tables of a study file."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass, replace
 from typing import Any
@@ -91,8 +92,10 @@ def _replaced(current: object, table: Table, *, prefix: str, field: str) -> obje
     try:
         return made(**values) if made else replace(current, **values)  # type: ignore[type-var]
     except (TypeError, ValueError) as error:
-        culprit = next((name for name in values if f"`{name}`" in str(error)), None)
-        raise FieldError(f"{field}.{culprit}" if culprit else field, str(error)) from error
+        # Of a refusal about something inside a field, such as an element of a tuple, the line of the field is known.
+        culprit = re.match(r"\w*", getattr(error, "field", ""))
+        inside = f"{field}.{culprit[0]}" if culprit and culprit[0] in values else field
+        raise FieldError(inside, str(error)) from error
 
 
 def _value(given: object, value: object, before: object, *, prefix: str, field: str) -> object:

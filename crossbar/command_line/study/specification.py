@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import tomllib
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -12,9 +11,10 @@ from crossbar.command_line.study.config_table import config_from_table, merged, 
 from crossbar.command_line.study.locate import line_of
 from crossbar.command_line.study.mistake import FieldError
 from crossbar.command_line.study.steps import parse_steps
+from crossbar.command_line.study.toml_file import read_toml
 from crossbar.config import CrossbarConfig
 from crossbar.sweeps import Sweep
-from devices.validation import check_integer, check_nonnegative
+from devices.validation import FieldTypeError, FieldValueError, check_integer, check_nonnegative
 
 SPECIAL_AXES = {"time": "s", "calibration": ""}
 """Axes that are no fields of the config, with their units."""
@@ -82,13 +82,9 @@ def read_study(path: Path) -> Study:
     ValueError
         If it is no TOML, or a field cannot be used; the message begins with file and line.
     """
-    if not path.is_file():
-        raise FileNotFoundError(f"{path} is missing.")
-    text = path.read_text(encoding="utf-8")
+    tables, text = read_toml(path)
     try:
-        return parse_study(tomllib.loads(text))
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{path}: not valid TOML: {error}.") from error
+        return parse_study(tables)
     except FieldError as error:
         raise located(error, path, text) from error
 
@@ -159,8 +155,8 @@ def _check_numbers(tables: Mapping[str, Any]) -> None:
         check_nonnegative("time", tables.get("time", 0.0))
         for name in ("train", "test", "batch"):
             check_integer(f"data.{name}", data.get(name, 1), at_least=1)
-    except (TypeError, ValueError) as error:
-        raise FieldError(str(error).split("`")[1], str(error)) from error
+    except (FieldTypeError, FieldValueError) as error:
+        raise FieldError(error.field, str(error)) from error
 
 
 def _axes(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
@@ -183,7 +179,7 @@ def _check_named(study: Study) -> None:
     for axis, tables in study.named.items():
         if axis not in study.axes:
             raise FieldError(f"named.{axis}", f"belongs to no axis. Axes: {', '.join(study.axes) or 'none'}.")
-        for value in _values(study.axes[axis]):
+        for value in axis_values(study.axes[axis]):
             if not isinstance(tables.get(value) if isinstance(value, str) else None, Mapping):
                 message = f"has the value {value!r}, but there is no table [named.{axis}.{value}]."
                 raise FieldError(f"axes.{axis}", message)
@@ -196,17 +192,17 @@ def _check_points(study: Study) -> None:
     for axis, given in study.axes.items():
         try:
             Sweep(axes={axis: given}, outputs=_OUTPUTS)
-            for value in _values(given):
+            for value in axis_values(given):
                 if axis == "time":
                     check_nonnegative("time", value)
         except (TypeError, ValueError) as error:
             raise FieldError(f"axes.{axis}", str(error)) from error
         if axis == "calibration":
-            for value in _values(given):
+            for value in axis_values(given):
                 _steps("axes.calibration", value)
     # A mistake that stands in the table of all points is reported there, one that an axis brings in at the axis.
     config_from_table(merged({}, study.config)) if not study.axes else None
-    for values in itertools.product(*(_values(given) for given in study.axes.values())):
+    for values in itertools.product(*(axis_values(given) for given in study.axes.values())):
         parameters = dict(zip(study.axes, values, strict=True))
         try:
             study.crossbar(parameters)
@@ -241,7 +237,8 @@ def _steps(name: str, value: object) -> None:
         raise FieldError(name, str(error)) from error
 
 
-def _values(given: Any) -> list[Any]:
+def axis_values(given: Any) -> list[Any]:
+    """Return the values of an axis, given alone or with units."""
     values = given["values"] if isinstance(given, Mapping) else given
     return list(values)
 

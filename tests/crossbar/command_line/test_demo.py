@@ -27,6 +27,14 @@ def test_demo_writes_table_results_and_figure(tmp_path, capsys):
     assert (tmp_path / "accuracy.png").stat().st_size > 20_000
 
 
+def test_a_quick_demo_has_the_ends_of_the_axes(tmp_path, capsys):
+    assert main(["demo", "--quick", "--output", str(tmp_path)]) == 0
+    assert "2 chips" in capsys.readouterr().out
+    with xr.open_dataset(tmp_path / "results.nc") as results:
+        assert results.accuracy_after.shape == (2, 2, 2, 2)
+    assert (tmp_path / "accuracy.png").stat().st_size > 20_000
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

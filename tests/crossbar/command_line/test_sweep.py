@@ -1,6 +1,12 @@
 """Studies from one file: they run, resume, and say where a mistake is."""
 
+import os
+import signal
+import subprocess
+import sys
 import textwrap
+import time
+from pathlib import Path
 
 import pytest
 import xarray as xr
@@ -86,8 +92,12 @@ def test_a_study_runs_resumes_and_is_plotted(study, tmp_path, capsys):
     assert main(["plot", str(store), "--lines", "calibration", "--select", "technology=wired",
                  "--output", str(picture)]) == 0  # fmt: skip
     assert picture.stat().st_size > 5_000
-    assert main(["plot", str(store), "--output", str(picture)]) == 1
-    assert "has 2 values" in capsys.readouterr().err
+    capsys.readouterr()
+    assert main(["plot", str(store), "--output", str(picture)]) == 0
+    assert (
+        "accuracy over device.read_noise.ratio; a line for each calibration; at technology=ideal"
+        in capsys.readouterr().out
+    )
 
 
 MISTAKES = [
@@ -113,6 +123,9 @@ MISTAKES = [
     (('["ideal", "wired"]', '["ideal", "wireless"]'), 17, "no table [named.technology.wireless]"),
     (("row = 5.0", "row = -5.0"), 20, "`row` must be >= 0"),
     (("[axes]", "[axes"), None, "not valid TOML"),
+    (("rows = 16", "rows = 1000000000"), 12, "`rows` must be <= 65536"),
+    (("compensate_drift + ", "calibrate_adc_ranges + "), 16, "does not apply at device.read_noise.ratio=0.0"),
+    (('/runs/study.zarr"', '/../study.zarr"'), 1, "must lie in the folder of the study"),
 ]
 
 
@@ -123,6 +136,71 @@ def test_a_mistake_is_reported_with_its_line(replacement, line, message, study, 
     said = capsys.readouterr().err
     assert message in said
     assert (f"study.toml, line {line}:" in said) if line else ("line 14" in said)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"output = '\xe4'", "not UTF-8 at byte 10"),
+        (b"chips = " + 5000 * b"[", "nested too deeply"),
+        (b"\xff\xfeo\x00", "not UTF-8 at byte 0"),
+    ],
+)
+@pytest.mark.parametrize("command", [["sweep"], ["map", "tiny_study:model", "--config"]])
+def test_files_that_are_no_toml_are_said(command, content, message, study, tmp_path, capsys):
+    (tmp_path / "wrong.toml").write_bytes(content)
+    assert main([*command, str(tmp_path / "wrong.toml")]) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_status_resume_and_extend(study, tmp_path, capsys):
+    path = study()
+    for option in ("--status", "--resume", "--extend"):
+        assert main(["sweep", str(path), option]) == 1
+    assert "There are none at" in capsys.readouterr().err
+    assert main(["sweep", str(path)]) == 0
+    capsys.readouterr()
+    assert main(["sweep", str(path), "--status"]) == 0
+    assert "8 of 8 points, 16 of 16 chips\nlast word of a worker" in capsys.readouterr().out
+    larger = study(("chips = 2", "chips = 3"), ("[0.0, 0.2]", "[0.0, 0.1, 0.2]"))
+    assert main(["sweep", str(larger), "--resume"]) == 1
+    assert "holds another one" in capsys.readouterr().err
+    before = load_sweep(tmp_path / "runs" / "study.zarr")
+    assert main(["sweep", str(larger), "--extend"]) == 0
+    after = load_sweep(tmp_path / "runs" / "study.zarr")
+    assert after.accuracy.shape == (3, 2, 2, 3)
+    xr.testing.assert_equal(after.sel({"device.read_noise.ratio": [0.0, 0.2], "trial": [0, 1]}), before)
+
+
+def test_an_output_elsewhere_needs_its_flag(study, tmp_path, capsys):
+    elsewhere = study(("/runs/study.zarr", "/../elsewhere.zarr"))
+    assert main(["sweep", str(elsewhere)]) == 1
+    assert "unless --output-anywhere is given" in capsys.readouterr().err
+    assert main(["sweep", str(elsewhere), "--check", "--output-anywhere"]) == 0
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_ctrl_c_says_one_line(workers, study, tmp_path):
+    path = study(("chips = 2", "chips = 100000"))
+    process = subprocess.Popen(
+        [sys.executable, "-m", "crossbar", "sweep", str(path), "--workers", workers],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    journal = tmp_path / "runs" / "study.zarr" / "jobs" / "journal"
+    while not list(journal.glob("*")):
+        assert process.poll() is None
+        time.sleep(0.05)
+    # Ctrl-C in a terminal reaches every process in the foreground.
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert process.returncode == 1
+    last = said.replace("\r", "\n").rstrip().splitlines()[-1]
+    assert last == "interrupted; a sweep goes on where it stopped when the same line is run again"
+    assert "Traceback" not in said
 
 
 def test_a_missing_file_is_said(capsys, tmp_path):
