@@ -81,9 +81,8 @@ def test_the_history_has_one_form(training):
 
 
 @every_training
-@pytest.mark.parametrize("keys", [("image", "label"), ("x", "y"), ("inputs", "targets")])
-def test_mappings_train_as_tuples_do(training, keys):
-    mappings = [dict(zip(keys, batch, strict=True)) for batch in BATCHES]
+def test_mappings_train_as_tuples_do(training):
+    mappings = [{"image": x, "label": y} for x, y in BATCHES]
     states = []
     for batches in (BATCHES, mappings):
         torch.manual_seed(5)
@@ -145,7 +144,7 @@ class KilledAfter:
 
 
 @every_training
-@pytest.mark.parametrize("kill_at", [0, 3, 4, 6])
+@pytest.mark.parametrize("kill_at", [3, 4, 6])
 def test_a_killed_run_continues_bit_by_bit(training, kill_at, tmp_path):
     loader = DataLoader(TensorDataset(X, Y), batch_size=10, shuffle=True)
 
