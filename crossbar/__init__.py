@@ -36,8 +36,13 @@ from crossbar.cost import SurveyADC as SurveyADC
 from crossbar.cost import architecture_from_json as architecture_from_json
 from crossbar.cost import architecture_to_json as architecture_to_json
 from crossbar.cost import architectures as architectures
+from crossbar.cost import cost_report as cost_report
+from crossbar.cost import cost_table as cost_table
+from crossbar.cost import count_events as count_events
 from crossbar.cost import peak_report as peak_report
 from crossbar.cost import scale_to_node as scale_to_node
+from crossbar.cost import tops_per_watt as tops_per_watt
+from crossbar.cost import write_cost as write_cost
 from crossbar.layers import ANALOG_LAYERS as ANALOG_LAYERS
 from crossbar.layers import AbstractAnalogLayer as AbstractAnalogLayer
 from crossbar.layers import AbstractComposite as AbstractComposite
@@ -67,7 +72,9 @@ from crossbar.parasitics import transfer_matrix as transfer_matrix
 from crossbar.plots import plot_against as plot_against
 from crossbar.plots import plot_before_after as plot_before_after
 from crossbar.plots import plot_bit_planes as plot_bit_planes
+from crossbar.plots import plot_cost_bars as plot_cost_bars
 from crossbar.plots import plot_heat_map as plot_heat_map
+from crossbar.plots import plot_pareto as plot_pareto
 from crossbar.plots import save_figure as save_figure
 from crossbar.remapping import remap_analog_weights as remap_analog_weights
 from crossbar.serialization import config_from_json as config_from_json

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from crossbar.array.drive import block_pulses
+from crossbar.array.block_counts import count_blocks
 
 if TYPE_CHECKING:
     from crossbar.array.crossbar_array import CrossbarArray
@@ -51,19 +51,14 @@ def count_reads(array: "CrossbarArray", codes: Tensor, count: ReadCount) -> None
     count
         Sums so far.
     """
-    placement, found = array.read_placement, array.conversions()
-    used = (placement.row_index[found.block_tile] >= 0).sum(1)
-    blocks = zip(*(t.tolist() for t in (found.block_tile, found.block_tiles, found.per_block(), used)), strict=True)
-    for tile, tiles, conversions, rows in blocks:
-        for drive in block_pulses(codes.t(), placement, array.config.inputs, tile):
-            driven = drive != 0  # (rows, cycles, vectors)
-            active = int(driven.any(0).sum())
-            everything = driven[0].numel()
-            count.rows += rows * everything * tiles
-            count.rows_needed += int(driven.sum()) * tiles
-            count.cycles += everything
-            count.cycles_needed += active
-            count.reads += everything * tiles
-            count.reads_needed += active * tiles
-            count.conversions += everything * conversions
-            count.conversions_needed += active * conversions
+    found, blocks = array.conversions(), count_blocks(array, codes)
+    used = (array.read_placement.row_index[found.block_tile] >= 0).sum(1)
+    arrays, one = found.block_tiles, torch.ones_like(used)
+    _add(count, "rows", blocks.cycles * used * arrays, blocks.pulses * arrays)
+    for name, number in (("cycles", one), ("reads", arrays), ("conversions", found.per_block())):
+        _add(count, name, blocks.cycles * number, blocks.active * number)
+
+
+def _add(count: ReadCount, name: str, everything: Tensor, needed: Tensor) -> None:
+    for field, values in ((name, everything), (f"{name}_needed", needed)):
+        setattr(count, field, getattr(count, field) + int(values.sum()))

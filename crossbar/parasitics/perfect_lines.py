@@ -42,7 +42,7 @@ def perfect_driver_coupling(conductance: Tensor, resistances: Tensor) -> tuple[T
         Conductances `(..., rows, rows)` [S], symmetric with zero diagonal, and transfer matrices `(..., rows, cols)` [S].
     """
     row, column, driver, sense = resistances.unbind()
-    if float(row) == 0:
+    if float(row.detach()) == 0:
         grounded, load = _grounded_word_lines(conductance, column, sense)
         between, transfer = -_through(load, driver, load), _through(load, driver, grounded)
     else:  # seen from the other side the perfect bit lines are word lines, and the sense resistance is a driver's

@@ -38,6 +38,11 @@ class WriteVerifyProgramming(AbstractProgrammingError):
         warn = warn_conductance if self.relative_to == "siemens" else warn_ratio
         warn("acceptance", self.acceptance)
 
+    @property
+    def mean_pulses(self) -> float:
+        """Pulses that a cell takes on average: each ends within the range with the same probability."""
+        return 1 / math.erf(self.acceptance / self.spread / math.sqrt(2))
+
     def sigma(self, target: Tensor, window: Window) -> Tensor:
         """Return the standard deviation [S] of the cut normal distribution."""
         cut = self.acceptance / self.spread

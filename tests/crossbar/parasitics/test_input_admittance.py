@@ -49,6 +49,17 @@ def test_power_is_that_of_solve_crossbar(seed):
     assert float((parts - expected).abs().max()) < 1e-10 * float(total)
 
 
+@pytest.mark.parametrize("corner", CORNERS)
+def test_split_of_every_circuit(corner):
+    wires = Wires(row=corner[0], column=corner[1], driver=corner[2], sense=corner[3])
+    conductance = random_array(7, 6, seed=1)
+    voltages = torch.randn(4, 7, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    expected = dissipated(conductance, voltages, wires)
+    split = split_read_power(conductance, voltages.T @ voltages, wires)
+    parts = torch.stack([split.cells, split.word_lines, split.bit_lines, split.driver, split.sense])
+    assert float((parts - expected).abs().max()) < 1e-10 * float(expected.sum())
+
+
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("corner", CORNERS)
 def test_every_circuit(shape, corner):
