@@ -48,6 +48,15 @@ def config_from_json(text: str) -> CrossbarConfig:
     return config
 
 
+def config_differences(one: object, other: object, name: str = "") -> list[str]:
+    """Return a line for each field in which two configs differ, `name: value -> other value`."""
+    if type(one) is type(other) and is_dataclass(one):
+        prefix = f"{name}." if name else ""
+        pairs = ((f.name, getattr(one, f.name), getattr(other, f.name)) for f in fields(one))
+        return [line for part, left, right in pairs for line in config_differences(left, right, prefix + part)]
+    return [] if one == other else [f"{name}: {one!r} -> {other!r}"]
+
+
 def text_to_tensor(text: str) -> Tensor:
     """Return text as a uint8 tensor, which any checkpoint format stores and no loader executes."""
     return torch.frombuffer(bytearray(text.encode()), dtype=torch.uint8)

@@ -16,6 +16,7 @@ from crossbar.array.corrections import CORRECTIONS, Corrections
 from crossbar.array.loading import check_complete, described, forget_idle_units, take_over, upgraded
 from crossbar.array.operation_units import driven_units, split_rows, units_per_tile
 from crossbar.array.programming import (
+    check_drawable,
     draw_placement_faults,
     parallel_rows,
     program_placement,
@@ -145,6 +146,7 @@ class CrossbarArray(nn.Module):
         Corrections that were fitted to the chip before are dropped; input and ADC ranges stay, the latter where the
         arrays have the same shape.
         """
+        check_drawable(self.config)
         self.weight_mark = None
         for name, tensor in placement.tensors().items():
             setattr(self, name, tensor)
@@ -199,7 +201,7 @@ class CrossbarArray(nn.Module):
         t = float(self.time) if t is None else t
         conductance = conductance_at(self.config.device, self.cells, t).masked_fill(~placement.used, 0)
         with torch.autocast(conductance.device.type, enabled=False):
-            return read_transfer(placement, self.config, conductance)
+            return read_transfer(placement, self.config, conductance).contiguous()
 
     @torch.no_grad()
     def prepare(self) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from crossbar.array.operation_units import driven_units
 from crossbar.array.programming import parallel_rows
 from crossbar.config import CrossbarConfig
-from crossbar.serialization import config_from_json, config_to_json, tensor_to_text
+from crossbar.serialization import config_differences, config_from_json, tensor_to_text
 from mapping import Placement
 
 _RENAMED = {
@@ -85,11 +85,16 @@ def described(state: Tensor, config: CrossbarConfig) -> dict[str, Any]:
         raise RuntimeError(
             f"The checkpoint's description of its arrays (`_extra_state`) is damaged: {error!r}. Save the model again."
         ) from error
-    if not _describes(text, config):
+    try:
+        differences = config_differences(config_from_json(text), config)
+    except (TypeError, ValueError) as error:
+        raise RuntimeError(
+            f"The checkpoint was made with another CrossbarConfig than this layer has, one that cannot be read. {error}"
+        ) from error
+    if differences:
         raise RuntimeError(
             "The checkpoint was made with another CrossbarConfig than this layer has. Convert the model with the "
-            f"checkpoint's config, or load the digital weights only. Checkpoint: {text}. "
-            f"Layer: {config_to_json(config)}."
+            f"checkpoint's config, or load the digital weights only. Checkpoint -> layer: {'; '.join(differences)}."
         )
     return {key: tuple(value) if isinstance(value, list) else value for key, value in shape.items()}
 
@@ -104,11 +109,3 @@ def forget_idle_units(array: nn.Module, placement: Placement, config: CrossbarCo
         tensor = getattr(module, name)
         if tensor is not None and tensor.shape[axis] == len(driven):
             setattr(module, name, tensor[(slice(None),) * axis + (driven,)])
-
-
-def _describes(text: str, config: CrossbarConfig) -> bool:
-    """Return whether the JSON of a config, perhaps of a version with fewer fields, is that of `config`."""
-    try:
-        return config_from_json(text) == config
-    except ValueError:
-        return False

@@ -82,6 +82,23 @@ def program_placement(
     return ProgrammedCells(**tiles)
 
 
+def check_drawable(config: CrossbarConfig) -> None:
+    """Raise unless the fresh read noise of many cells can be drawn as one normal number per output.
+
+    Raises
+    ------
+    ValueError
+        If every read draws noise that is not normal, such as telegraph noise.
+    """
+    noise = config.device.read_noise
+    if config.fresh_read_noise and noise is not None and not noise.gaussian:
+        raise ValueError(
+            f"`device.read_noise` must be normal where every read of an array draws it. Got {noise!r}. "
+            "Use draw='programming' (each cell keeps one of its states), "
+            "or a normal noise of the same sigma, such as RelativeReadNoise."
+        )
+
+
 def draw_placement_faults(
     placement: Placement,
     device: Device,

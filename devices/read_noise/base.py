@@ -20,6 +20,11 @@ class AbstractReadNoise(abc.ABC):
     def draw(self) -> Draw:
         """When the deviate is drawn: at every `"read"`, or once per `"programming"` (device-to-device spread)."""
 
+    @property
+    def gaussian(self) -> bool:
+        """Whether the deviate is normal, so that many cells read together can be drawn as one normal number."""
+        return True
+
     @abc.abstractmethod
     def sigma(self, conductance: Tensor, *, target: Tensor, window: Window, t: float) -> Tensor:
         """Return the standard deviation [S] of a read at `t` seconds, in the shape of `conductance` [S].

@@ -40,6 +40,11 @@ class TelegraphReadNoise(AbstractReadNoise):
         warn_ratio("amplitude", self.amplitude)
         check_draw(self.draw)
 
+    @property
+    def gaussian(self) -> bool:
+        """A cell has two states."""
+        return False
+
     def sigma(self, conductance: Tensor, *, target: Tensor, window: Window, t: float) -> Tensor:
         """Return the standard deviation [S], in the shape of `conductance`."""
         return conductance * (self.amplitude * math.sqrt(self.on_fraction * (1 - self.on_fraction)))
