@@ -20,7 +20,6 @@ from mapping.placement import Placement as Placement
 from mapping.placement import cell_index as cell_index
 from mapping.placement import gather_cells as gather_cells
 from mapping.placement import integer_product as integer_product
-from mapping.placement import plane_cell_index as plane_cell_index
 from mapping.placement import scatter_cells as scatter_cells
 from mapping.placement import tile_chunks as tile_chunks
 from mapping.quantizers import AbstractQuantizer as AbstractQuantizer

@@ -21,7 +21,8 @@ from devices import (
     read_noise_variance,
 )
 from devices.randomness import fork_generator
-from mapping import Placement, gather_cells, plane_cell_index, tile_chunks
+from mapping import Placement, gather_cells, tile_chunks
+from mapping.placement import plane_cell_index
 
 
 def level_step(placement: Placement, device: Device) -> Tensor:

@@ -7,7 +7,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mapping import ENCODINGS, MappingConfig, map_weight, plane_cell_index, quantize_weight, squeeze_out
+from mapping import ENCODINGS, MappingConfig, map_weight, quantize_weight, squeeze_out
+from mapping.placement import plane_cell_index
 from tests.mapping.mapping_tables import ENCODING_NAMES
 
 PAIRED = [name for name in ENCODING_NAMES if ENCODINGS[name].has_pairs]

@@ -12,7 +12,8 @@ import crossbar as xb
 from crossbar.array.collapse import effective_variance
 from crossbar.array.read_count import ReadCount, count_reads
 from devices import GaussianProgramming, conductance_at
-from mapping import footprint, plane_cell_index
+from mapping import footprint
+from mapping.placement import plane_cell_index
 
 WEIGHT_BITS, CELL_BITS, INPUT_BITS, DAC_BITS = 5, 2, 5, 2
 WIRES = xb.Wires(row=30.0, column=60.0, driver=800.0, sense=500.0)
