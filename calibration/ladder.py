@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from calibration.remedies import LADDER, REMEDIES, Remedy, apply_remedies
+from crossbar.adapters import Adapters
 from crossbar.array import AbstractCorrection
 from crossbar.classification import classification_accuracy
 from crossbar.config import CrossbarConfig
@@ -21,6 +22,7 @@ from crossbar.lifecycle import drift_analog_weights, program_analog_weights
 from crossbar.progress import progress_over
 from crossbar.provenance import provenance
 from crossbar.serialization import config_to_json
+from crossbar.twins import digital_twin
 from devices.arguments import checked
 from devices.validation import check_integer
 
@@ -44,6 +46,7 @@ def recovery_ladder(
     *,
     chips: int = 5,
     overrides: Overrides | None = None,
+    adapters: Adapters | None = None,
     t: float = 0.0,
     ladder: Sequence[Sequence[str]] = LADDER,
     remedies: Mapping[str, Remedy] = REMEDIES,
@@ -57,7 +60,7 @@ def recovery_ladder(
     ----------
     model
         Trained digital model.
-    config, overrides
+    config, overrides, adapters
         Technology, as for `convert_to_analog`.
     train_batches
         Labelled batches for the remedies; one that can be iterated often.
@@ -93,15 +96,16 @@ def recovery_ladder(
     """
     check_integer("chips", chips, at_least=1)
     measure = metric or classification_accuracy
-    rungs, skipped = _rungs(convert_to_analog(model, config, overrides=overrides), ladder, remedies)
+    reference = digital_twin(model, adapters=adapters)
+    rungs, skipped = _rungs(convert_to_analog(model, config, overrides=overrides, adapters=adapters), ladder, remedies)
     figures = {name: np.full((len(rungs), chips), np.nan) for name in _VARIABLES}
     for chip in progress_over(range(chips), show=progress, description="chips", unit="chip"):
-        fresh = convert_to_analog(model, config, overrides=overrides).eval()
+        fresh = convert_to_analog(model, config, overrides=overrides, adapters=adapters).eval()
         program_analog_weights(fresh, generator=torch.Generator().manual_seed(seed + chip))
         drift_analog_weights(fresh, t)
         for index, rung in enumerate(rungs):
             try:
-                analog, costs = _climbed(fresh, model, [remedies[name] for name in rung], train_batches)
+                analog, costs = _climbed(fresh, reference, [remedies[name] for name in rung], train_batches)
             except _REFUSALS as error:
                 skipped.setdefault(_title(rung), f"Chip {chip}: {error}")
                 continue

@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 import crossbar as xb
-from calibration import fit_output_affine
+from calibration import fit_output_affine, recovery_ladder
 from tests.crossbar.library_layers import (
     Conv1D,
     ScaledStdConv2dSame,
@@ -128,6 +128,17 @@ def test_twins_copies_and_fits_work(case):
         before = (analog(x) - model(x)).norm()
         fit_output_affine(analog, twin, [x])
         assert (analog(x) - model(x)).norm() < before
+
+
+def test_ladders_know_layers_of_ones_own():
+    torch.manual_seed(0)
+    model, x = nn.Sequential(Scaled(6, 4)).eval(), torch.randn(8, 6)
+    batches = [(x, model(x).argmax(1))]
+    result = recovery_ladder(
+        model, LOSSY, batches, batches, adapters={Scaled: Rebuilt}, chips=1, ladder=[("output affine",)]
+    )
+    assert float(result.accuracy_digital) == 1
+    assert float(result.parameters[0, 0]) == 8  # scale and offset of four outputs
 
 
 def test_no_library_is_imported():
