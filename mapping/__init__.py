@@ -14,8 +14,6 @@ from mapping.map_weight import arrange as arrange
 from mapping.map_weight import map_weight as map_weight
 from mapping.map_weight import place_codes as place_codes
 from mapping.merge_columns import merge_columns as merge_columns
-from mapping.pair_layouts import PAIR_LAYOUTS as PAIR_LAYOUTS
-from mapping.pair_layouts import PairLayout as PairLayout
 from mapping.placement import Placement as Placement
 from mapping.placement import cell_index as cell_index
 from mapping.placement import gather_cells as gather_cells
