@@ -34,8 +34,9 @@ def program_analog_weights(
     Raises
     ------
     ValueError
-        If `faults` names no analog layer, or a map has another shape than the layer's cells.
+        If the model has no analog layer, `faults` names none of them, or a map has another shape than the layer's cells.
     """
+    analog_layers(model)  # raises where there is none
     layers = dict(named_analog_layers(model))
     faults = {} if faults is None else faults
     unknown = sorted(set(faults) - set(layers))
