@@ -8,6 +8,7 @@ import devices
 import mapping
 from crossbar.cost import ARCHITECTURES, Component, FixedADC, IsaacScalingADC, LinearInBitsADC, SurveyADC
 from devices import curves
+from mapping.pair_layouts import PairLayout
 
 FLAT = curves.Constant(value=0.1)
 LAW = {"law": lambda v, g: v * g, "derivative": lambda v, g: g}
@@ -78,6 +79,7 @@ RESULTS = (
     devices.Fit,
     devices.ProgrammedCells,
     mapping.Planes,
+    PairLayout,  # the members of PAIR_LAYOUTS
     mapping.Placement,
     mapping.QuantizedWeight,
     mapping.accounting.Footprint,

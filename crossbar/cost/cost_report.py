@@ -11,6 +11,7 @@ from crossbar.cost.area import area_per_array, leakage_per_array
 from crossbar.cost.component_events import PRICED, component_events, energy_of_event
 from crossbar.cost.events import DIGITAL, EVENTS, IDLE_ROWS
 from crossbar.cost.schedule import LayerLoad, Mode, Schedule, make_schedule
+from devices.arguments import checked
 
 LIMITS = (
     "First order: constants of published designs at peak, not a layout. About a factor of 2 for totals that converters "
@@ -21,6 +22,7 @@ LIMITS = (
 )
 
 
+@checked
 def cost_report(
     counts: xr.Dataset,
     architecture: Architecture,
@@ -106,6 +108,7 @@ def cost_report(
     return data
 
 
+@checked
 def tops_per_watt(cost: xr.Dataset) -> float:
     """Return the operations per joule of a report in the unit of most papers, at the bits that it is stated for."""
     return float(cost.operations_per_joule) / 1e12

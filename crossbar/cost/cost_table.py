@@ -4,10 +4,13 @@ import math
 
 import xarray as xr
 
+from devices.arguments import checked
+
 _SHOWN = ("energy_per_inference", "latency", "interval", "total_area", "operations_per_joule", "energy_delay")
 _PREFIXES = {-15: "f", -12: "p", -9: "n", -6: "u", -3: "m", 0: "", 3: "k", 6: "M", 9: "G", 12: "T", 15: "P"}
 
 
+@checked
 def cost_table(cost: xr.Dataset) -> str:
     """Return a report of `cost_report` as text: a line per layer, one per part of the chip, the totals and their limits.
 

@@ -20,6 +20,7 @@ from crossbar.cost.digital_operations import digital_operations
 from crossbar.cost.events import DIGITAL, EVENTS
 from crossbar.cost.schedule import convolution_fill
 from crossbar.layers import AbstractAnalogLayer
+from devices.arguments import checked
 
 _PER_LAYER = {
     "vectors": "input vectors",
@@ -38,6 +39,7 @@ _PER_LAYER = {
 }
 
 
+@checked
 def count_events(
     model: nn.Module, batches: Iterable[Any] | Tensor, *, array_energy: bool = True, split_array_energy: bool = False
 ) -> xr.Dataset:

@@ -8,10 +8,12 @@ from torch import nn
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.cost.architecture import Architecture
 from devices import WriteVerifyProgramming
+from devices.arguments import checked
 from devices.programming.base import AbstractProgrammingError
 from devices.validation import check_positive
 
 
+@checked
 def write_cost(
     model: nn.Module, architecture: Architecture, *, pulses_per_cell: float | Mapping[str, float] | None = None
 ) -> xr.Dataset:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from crossbar.plots.style import COLOURS, add_legend, new_figure
+from devices.arguments import checked
 from devices.validation import check_choice
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ _GROUPS = {
 }
 
 
+@checked
 def plot_cost_bars(cost: "xr.Dataset", *, variable: str = "energy") -> "Figure":
     """Plot energy or area of every layer, stacked by kind of component; what is not modelled is missing and said so.
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from crossbar.plots.data import average
 from crossbar.plots.style import add_legend, label_axes, line_style, needs_prefix, new_figure, tick_formatter
+from devices.arguments import checked
 from devices.validation import check_choice
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ def pareto_front(costs: np.ndarray, gains: np.ndarray) -> np.ndarray:
     return better
 
 
+@checked
 def plot_pareto(
     dataset: "xr.Dataset", *, cost: str = "energy", gain: str = "accuracy", groups: str | None = None
 ) -> "Figure":
