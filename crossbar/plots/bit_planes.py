@@ -53,6 +53,9 @@ def plot_bit_planes(placements: Mapping[str, Placement]) -> "Figure":
         panel.set_title(f"{title}: {placements[title].tiles} arrays", fontsize=TEXT)
         panel.set_yticks(range(len(weights)), [_label(weight) for weight in weights], fontsize=SMALL_TEXT)
         panel.set_ylabel("plane", fontsize=TEXT)
+    from matplotlib.ticker import MaxNLocator
+
+    panels[-1].xaxis.set_major_locator(MaxNLocator(integer=True))
     panels[-1].set_xlabel("block of inputs and outputs", fontsize=TEXT)
     bar = figure.colorbar(images[0], ax=panels, pad=0.02)
     bar.set_label("cells above level 0", fontsize=TEXT)

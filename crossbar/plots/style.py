@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from crossbar.plots.data import describe, units
+from devices.plotting.figure import COLOURS as COLOURS
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
 COLUMN_WIDTH = 3.3
 """Width of a column of a two-column paper [inch]."""
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
-"""Okabe and Ito, "Color Universal Design" (2008), without yellow, which is too light for a line on white."""
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 """A second way to tell lines apart, for print without colour."""
 DASHES = ("-", "--", ":", "-.")

@@ -1,5 +1,6 @@
 """What the pictures share: three panels, and matplotlib only when one is drawn."""
 
+import textwrap
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,8 +11,10 @@ if TYPE_CHECKING:
 
 MICRO = 1e6
 """Microsiemens per siemens."""
-COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7")
-"""Okabe and Ito's palette, told apart by colour-blind readers too."""
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+"""Okabe and Ito, "Color Universal Design" (2008), without yellow, which is too light for a line on white."""
+_TITLE_WIDTH = 120
+"""Characters of a title that fit over three panels."""
 
 
 def three_panels(title: str) -> tuple["Figure", list["Axes"]]:
@@ -27,12 +30,19 @@ def three_panels(title: str) -> tuple["Figure", list["Axes"]]:
     except ImportError as error:
         raise ImportError("Pictures need matplotlib. Install the extra: pip install 'aimc-crossbar[demo]'.") from error
     figure = Figure(figsize=(12, 3.8), layout="constrained")
-    figure.suptitle(title, fontsize=11)
+    figure.suptitle(textwrap.fill(title, _TITLE_WIDTH), fontsize=11)
     axes = list(np.atleast_1d(figure.subplots(1, 3)))
     for panel in axes:
         panel.grid(alpha=0.25, linewidth=0.6)
         panel.spines[["top", "right"]].set_visible(False)
     return figure, axes
+
+
+def legend_below(panel: "Axes", columns: int) -> None:
+    """Explain the lines of a panel under it, where no data lie."""
+    panel.legend(
+        fontsize=8, loc="upper center", bbox_to_anchor=(0.5, -0.17), ncols=columns, frameon=False, columnspacing=1.0
+    )
 
 
 def say_nothing(panel: "Axes", message: str) -> None:

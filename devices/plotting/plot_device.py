@@ -10,7 +10,7 @@ import torch
 from devices.arguments import checked
 from devices.device import Device
 from devices.lifecycle import conductance_at, program_cells
-from devices.plotting.figure import COLOURS, MICRO, duration, say_nothing, three_panels
+from devices.plotting.figure import COLOURS, MICRO, duration, legend_below, say_nothing, three_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -63,15 +63,15 @@ def _draw_programming(panel: "Axes", device: Device, seed: int) -> None:
     error = (conductance_at(device, cells, 0.0) - target).numpy() * MICRO
     g, sigma = target.numpy() * MICRO, device.programming.sigma(target, device.window).numpy() * MICRO
     panel.plot(g, error, ".", markersize=2, color="0.6", label="sampled cells", rasterized=True)
-    for sign, label in ((1, r"$\pm\sigma$ of programming"), (-1, None)):
+    for sign, label in ((1, r"$\pm\sigma$"), (-1, None)):
         panel.plot(g, sign * sigma, color=COLOURS[0], label=label)
     noise = device.read_noise
     if noise is not None and noise.draw == "programming":
         spread = noise.sigma(target, target=target, window=device.window, t=0.0).numpy() * MICRO
-        for sign, label in ((1, r"$\pm\sigma$ with device-to-device spread"), (-1, None)):
+        for sign, label in ((1, r"$\pm\sigma$ with spread of cells"), (-1, None)):
             panel.plot(g, sign * np.hypot(sigma, spread), color=COLOURS[1], label=label)
     panel.set(title="As programmed", xlabel="target conductance [µS]", ylabel="error [µS]")
-    panel.legend(fontsize=8, loc="best", framealpha=0.8)
+    legend_below(panel, 3)
 
 
 def _draw_read_noise(panel: "Axes", device: Device, times: Sequence[float]) -> None:
@@ -87,14 +87,14 @@ def _draw_read_noise(panel: "Axes", device: Device, times: Sequence[float]) -> N
             panel.plot(g.numpy() * MICRO, sigma, color=colour, label=f"{duration(t)} after programming")
             drawn.append(sigma)
     if len(drawn) > 1:
-        panel.legend(fontsize=8)
+        legend_below(panel, 2)
     panel.set_ylim(bottom=0)
     panel.set_title(f"Read noise, drawn per {device.read_noise.draw}")
 
 
 def _draw_drift(panel: "Axes", device: Device, times: Sequence[float], seed: int) -> None:
     panel.set(
-        title="Three targets, programming error included",
+        title="Drift of three targets",
         xlabel="time since programming [s]",
         ylabel="conductance [µS]",
     )
@@ -108,5 +108,5 @@ def _draw_drift(panel: "Axes", device: Device, times: Sequence[float], seed: int
         panel.plot(times, median, color=colour, label=f"{g * MICRO:.3g} µS")
         panel.fill_between(times, low, high, color=colour, alpha=0.2, linewidth=0)
     panel.set_xscale("log")
-    panel.set_ylim(0, panel.get_ylim()[1] * 1.15)
-    panel.legend(fontsize=8, loc="upper center", ncols=3, handlelength=1.0, columnspacing=1.0, framealpha=0.8)
+    panel.set_ylim(bottom=0)
+    legend_below(panel, 3)

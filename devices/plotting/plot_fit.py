@@ -9,7 +9,7 @@ from devices.arguments import checked
 from devices.drift import PowerLawDrift
 from devices.fitting import Fit, Measurements
 from devices.fitting.measurements import Array
-from devices.plotting.figure import COLOURS, MICRO, say_nothing, three_panels
+from devices.plotting.figure import COLOURS, MICRO, legend_below, say_nothing, three_panels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -41,7 +41,7 @@ def plot_fit(fit: Fit) -> "Figure":
 def _note(panel: "Axes", fit: Fit, effect: str) -> None:
     good = fit.goodness.sel(effect=effect)
     text = f"p = {float(good.p_value):.2g}, n = {int(good.number)}"
-    panel.text(0.98, 0.98, text, ha="right", va="top", fontsize=8, color="0.3", transform=panel.transAxes)
+    panel.text(1.0, 1.01, text, ha="right", va="bottom", fontsize=8, color="0.3", transform=panel.transAxes)
 
 
 def _draw_programming(panel: "Axes", fit: Fit) -> None:
@@ -54,13 +54,15 @@ def _draw_programming(panel: "Axes", fit: Fit) -> None:
         panel.plot(g.numpy() * MICRO, sign * sigma, color=COLOURS[0], label=label)
     centre, spread = _binned(target, error**2)
     panel.plot(centre, np.sqrt(spread), "o", color=COLOURS[1], markersize=4, label="measured rms")
-    panel.set(title="Programming error", xlabel="target conductance [µS]", ylabel="error [µS]")
-    panel.legend(fontsize=8, loc="upper left", framealpha=0.8)
+    panel.set_title("Programming error", loc="left")
+    panel.set(xlabel="target conductance [µS]", ylabel="error [µS]")
+    legend_below(panel, 3)
     _note(panel, fit, "programming")
 
 
 def _draw_read_noise(panel: "Axes", fit: Fit) -> None:
-    panel.set(title="Read noise", xlabel="conductance [µS]", ylabel="standard deviation [µS]")
+    panel.set_title("Read noise", loc="left")
+    panel.set(xlabel="conductance [µS]", ylabel="standard deviation [µS]")
     noise, data = fit.device.read_noise, fit.measurements
     if noise is None:
         say_nothing(panel, "no repeated reads")
@@ -74,12 +76,13 @@ def _draw_read_noise(panel: "Axes", fit: Fit) -> None:
     panel.plot(centre, np.sqrt(mean_square), "o", color=COLOURS[1], markersize=4, label="measured rms")
     panel.plot(g.numpy() * MICRO, sigma, color=COLOURS[0], label=r"fitted $\sigma$")
     panel.set_ylim(bottom=0)
-    panel.legend(fontsize=8, loc="upper left", framealpha=0.8)
+    legend_below(panel, 3)
     _note(panel, fit, "read_noise")
 
 
 def _draw_drift(panel: "Axes", fit: Fit) -> None:
-    panel.set(title="Drift", xlabel="time since programming [s]", ylabel="conductance / first read")
+    panel.set_title("Drift", loc="left")
+    panel.set(xlabel="time since programming [s]", ylabel="conductance / first read")
     drift = fit.device.drift
     if not isinstance(drift, PowerLawDrift):
         say_nothing(panel, "cells were not followed")
@@ -93,7 +96,7 @@ def _draw_drift(panel: "Axes", fit: Fit) -> None:
         here = ratios[times == t]
         panel.errorbar(t, here.mean(), here.std(), fmt="o", color=COLOURS[1], markersize=4, capsize=2, label=label)
     panel.set_xscale("log")
-    panel.legend(fontsize=8, loc="lower left", framealpha=0.8)
+    legend_below(panel, 2)
     _note(panel, fit, "drift")
 
 
