@@ -1,0 +1,154 @@
+"""Do the tests notice a wrong token? A sample of one-token mutations, each run against the tests of its folder.
+
+`pip install cosmic-ray`, then `python -m benchmarks.mutation --count 200 --seed 0`. Mutations are cosmic-ray's, drawn
+place by place so that every changed token is as likely as the next; they act on a copy of the repository. What the tests
+of the folder let pass meets the referee and the fuzz too.
+"""
+
+import argparse
+import contextlib
+import multiprocessing
+import os
+import random
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+AREAS = {
+    "crossbar/array": ("tests/crossbar/array",),
+    "crossbar/converters": ("tests/crossbar/converters", "tests/crossbar/array"),
+    "crossbar/layers": ("tests/crossbar/layers", "tests/crossbar/test_training.py"),
+    "crossbar/parasitics": ("tests/crossbar/parasitics",),
+    "mapping": ("tests/mapping",),
+    "devices": ("tests/devices",),
+    "calibration": ("tests/calibration",),
+    "crossbar/sweeps": ("tests/crossbar/sweeps",),
+}
+"""Folders to mutate, and the tests of each."""
+EVERYWHERE = ("tests/reference", "tests/test_fuzz.py")
+"""Tests for what those let pass."""
+_LEFT_OUT = ("Remove", "Variable", "Exception", "BitOr", "_Is", "_IsNot")
+"""Operators that mostly write the same program again: unions in annotations, `is` for `==`, decorators for the reader."""
+_KEPT = ("core/ReplaceComparisonOperator_Is_IsNot", "core/ReplaceComparisonOperator_IsNot_Is")
+
+
+@dataclass(frozen=True)
+class Mutation:
+    """One changed token."""
+
+    path: str
+    line: int
+    operator: str
+    occurrence: int
+
+    def source(self) -> str:
+        """Return the file with the token changed."""
+        from cosmic_ray.mutating import mutate_code
+        from cosmic_ray.plugins import get_operator
+
+        return mutate_code((ROOT / self.path).read_text(), get_operator(self.operator)(), self.occurrence)
+
+    def __str__(self) -> str:
+        before, after = (ROOT / self.path).read_text().splitlines(), self.source().splitlines()
+        old, new = next((a, b) for a, b in zip(before, after, strict=False) if a != b)
+        return f"{self.path}:{self.line}\n    - {old.strip()}\n    + {new.strip()}"
+
+
+def mutations_of(path: Path) -> Iterator[Mutation]:
+    """Yield every mutation of a file."""
+    from cosmic_ray.ast import ast_nodes, get_ast
+    from cosmic_ray.plugins import get_operator, operator_names
+
+    nodes = list(ast_nodes(get_ast(path.read_text())))
+    for name in operator_names():
+        if any(part in name for part in _LEFT_OUT) and name not in _KEPT:
+            continue
+        operator = get_operator(name)()
+        positions = [start for node in nodes for start, _ in operator.mutation_positions(node)]
+        for occurrence, (line, _) in enumerate(positions):
+            yield Mutation(str(path.relative_to(ROOT)), line, name, occurrence)
+
+
+def sample(count: int, seed: int, areas: list[str]) -> list[tuple[str, Mutation]]:
+    """Draw mutations, as many in each area."""
+    rng = random.Random(seed)
+    drawn = []
+    for area in areas:
+        by_place: dict[tuple[str, int], list[Mutation]] = {}
+        for path in sorted((ROOT / area).rglob("*.py")):
+            for mutation in mutations_of(path):
+                by_place.setdefault((mutation.path, mutation.line), []).append(mutation)
+        places = rng.sample(sorted(by_place), min(len(by_place), -(-count // len(areas))))
+        drawn += [(area, rng.choice(by_place[place])) for place in places]
+    rng.shuffle(drawn)
+    return drawn[:count]
+
+
+def tests_for(mutation: Mutation, folders: tuple[str, ...]) -> list[str]:
+    """Return the tests of a folder, those of the file itself first."""
+    stem = Path(mutation.path).stem
+    own = [str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob(f"test_{stem}.py")]
+    return [*own, *folders]
+
+
+def noticed(tests: list[str], limit: float) -> bool:
+    """Run tests in a process of their own; return whether one of them failed or none came to an end."""
+    process = multiprocessing.get_context("fork").Process(target=_run, args=(tests,))
+    process.start()
+    process.join(limit)
+    if process.is_alive():
+        process.kill()
+        process.join()
+    return process.exitcode != 0
+
+
+def _run(tests: list[str]) -> None:
+    import pytest
+
+    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
+        code = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests])
+    os._exit(int(code))
+
+
+def main() -> None:
+    """Draw mutations, run the tests, and print what they let pass."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--count", type=int, default=200)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--area", choices=AREAS, action="append", help="only these folders")
+    parser.add_argument("--limit", type=float, default=600, help="seconds for the tests of one mutation")
+    arguments = parser.parse_args()
+    drawn = sample(arguments.count, arguments.seed, arguments.area or list(AREAS))
+    import numpy  # noqa: F401
+    import torch
+    import xarray  # noqa: F401
+
+    torch.set_num_threads(1)
+    sys.dont_write_bytecode = True
+    passed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "repository"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", "notebooks", "results"))
+        os.chdir(copy)
+        sys.path.insert(0, str(copy))
+        for number, (area, mutation) in enumerate(drawn, 1):
+            start = time.perf_counter()
+            (copy / mutation.path).write_text(mutation.source())
+            found = "folder" if noticed(tests_for(mutation, AREAS[area]), arguments.limit) else ""
+            found = found or ("everywhere" if noticed(list(EVERYWHERE), arguments.limit) else "")
+            shutil.copy(ROOT / mutation.path, copy / mutation.path)
+            passed += not found
+            print(
+                f"{number}/{len(drawn)} {found or 'NOT NOTICED'} {time.perf_counter() - start:.0f} s {mutation}",
+                flush=True,
+            )
+    print(f"{passed} of {len(drawn)} not noticed")
+
+
+if __name__ == "__main__":
+    main()
