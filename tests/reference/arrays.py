@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from tests.reference.weights import cells_of, pairs_of, planes_of
+from tests.reference.weights import cells_of, planes_of
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def place(codes, mapping, groups):
 
 def _cut(planes, order, mapping, group, width, references):
     """Cut the planes of one group into arrays."""
-    on_word_lines, on_bit_lines = pairs_of(mapping) == "word_lines", pairs_of(mapping) == "bit_lines"
+    on_word_lines, on_bit_lines = mapping.pairs == "word_lines", mapping.pairs == "bit_lines"
     half = len(planes) // 2 if on_word_lines or on_bit_lines else len(planes)
     rows = [(row, sign) for row in order for sign in ((1, -1) if on_word_lines else (1,))]
     height = mapping.rows // 2 * 2 if on_word_lines else mapping.rows

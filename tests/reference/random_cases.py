@@ -180,6 +180,7 @@ def _config(rng):
         granularity=_pick(rng, "tensor", "output"),
         row_order=_pick(rng, "given", "given", "sorted"),
         squeezed_planes=0 if reference else max(0, squeezed),
+        pairs=_pick(rng, "arrays", "arrays", "bit_lines", "word_lines") if encoding == "differential" else "arrays",
         release_empty=not reference and bool(rng.random() < 0.3),
         merge_columns=not reference and bool(rng.random() < 0.2),
     )

@@ -6,7 +6,6 @@ import numpy as np
 
 from tests.reference.circuit import transfer
 from tests.reference.converters import added_code, convert, highest_code, phases, pulses, tied
-from tests.reference.weights import pairs_of
 
 _NOTHING = 1e-9
 """Conductance of a bit line, over g_max, below which it carries no current but rounding errors."""
@@ -98,7 +97,7 @@ class _Conversion:
 def _conversions(array, unit, arrays, units, chip, config):
     """Return what is converted of a unit; nothing for the arrays that are subtracted before the converter."""
     window = Window(config.device.g_min, config.device.g_max)
-    analog = config.adc is not None and config.adc.subtraction == "analog"
+    analog = config.adc is not None and config.adc.subtraction == "analog" and config.mapping.pairs != "word_lines"
     chosen = [j for j, line in enumerate(array.lines) if line.significance > 0 or not analog]
     if not chosen:
         return []
@@ -111,7 +110,7 @@ def _conversions(array, unit, arrays, units, chip, config):
     if config.adc is not None:
         step = chip.calibrated_steps(array, unit.number)
         if step is None:
-            step = adc_steps(difference, config)
+            step = adc_steps(array, unit, difference, config)
             if config.adc.range == "column":
                 step = np.where(size.sum(0) > _NOTHING * window.high, step, 0)
         else:
@@ -143,18 +142,22 @@ def _partner(array, unit, line, arrays, units):
 
 def adc_signed(config):
     """Return whether currents of both signs reach the converters."""
-    opposite = pairs_of(config.mapping) == "word_lines"
+    opposite = config.mapping.pairs == "word_lines"
     return config.adc.subtraction == "analog" or config.inputs.negative == "bipolar" or opposite
 
 
-def adc_steps(difference, config):
+def adc_steps(array, unit, difference, config):
     """Return the current of one code of each converter, in siemens times pulse units."""
     adc, inputs = config.adc, config.inputs
     bipolar = inputs.negative == "bipolar"
     if adc.range == "full":
-        largest = np.full(difference.shape[1], len(difference) * config.device.g_max)
+        signs = array.signs[unit.rows]
+        lines = len(set(array.inputs[unit.rows])) if bipolar else max(signs.count(1), signs.count(-1))
+        largest = np.full(difference.shape[1], lines * config.device.g_max)
     else:
-        above, below = np.maximum(difference, 0).sum(0), np.maximum(-difference, 0).sum(0)
+        own = np.array(array.inputs[unit.rows])
+        by_input = np.stack([difference[own == number].sum(0) for number in dict.fromkeys(own)])
+        above, below = np.maximum(by_input, 0).sum(0), np.maximum(-by_input, 0).sum(0)
         largest = above + below if bipolar else np.maximum(above, below)
     pulse = 2 ** (inputs.dac_bits or inputs.bits) - 1
     return adc.fraction * largest * pulse / highest_code(adc, signed=adc_signed(config))

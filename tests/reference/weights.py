@@ -53,8 +53,3 @@ def planes_of(codes, mapping):
         sign = Plane(levels=(codes < 0).astype(np.int64), significance=-(2 ** (bits - 1)), bits=1, array=0)
         return [*sliced(codes % 2 ** (bits - 1), bits - 1), sign], 0
     raise ValueError(f"The referee does not know encoding={mapping.encoding!r}.")
-
-
-def pairs_of(mapping):
-    """Return where the two cells of a pair lie."""
-    return getattr(mapping, "pairs", "arrays")
