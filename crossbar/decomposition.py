@@ -18,14 +18,15 @@ def recompose(model: nn.Module) -> nn.Module:
     return _recomposed(model, {})
 
 
-def _decomposed(module: nn.Module, adapters: Adapters, done: dict[int, nn.Module]) -> nn.Module:
-    if id(module) in done:
-        return done[id(module)]
+# Both keep the modules that are done, not their `id`: another module could get that of one that is gone.
+def _decomposed(module: nn.Module, adapters: Adapters, done: dict[nn.Module, nn.Module]) -> nn.Module:
+    if module in done:
+        return done[module]
     adapter = None if isinstance(module, AbstractAnalogLayer) else find_adapter(module, adapters)
     rebuilt = module
     if adapter is not None and not _is_analog_layer(adapter):
         rebuilt = adapter(module)
-    done[id(module)] = rebuilt
+    done[module] = rebuilt
     for name, child in list(rebuilt._modules.items()):
         if child is not None:
             setattr(rebuilt, name, _decomposed(child, adapters, done))
@@ -35,9 +36,9 @@ def _decomposed(module: nn.Module, adapters: Adapters, done: dict[int, nn.Module
     return rebuilt
 
 
-def _recomposed(module: nn.Module, done: dict[int, nn.Module]) -> nn.Module:
-    if id(module) in done:
-        return done[id(module)]
+def _recomposed(module: nn.Module, done: dict[nn.Module, nn.Module]) -> nn.Module:
+    if module in done:
+        return done[module]
     for name, child in list(module._modules.items()):
         if child is not None:
             setattr(module, name, _recomposed(child, done))
@@ -45,7 +46,7 @@ def _recomposed(module: nn.Module, done: dict[int, nn.Module]) -> nn.Module:
     if not any(isinstance(inner, AbstractAnalogLayer) for inner in module.modules()):
         return_to_fused_path(module)
         whole = module if origin_of(module) is None else restored(module)
-    done[id(module)] = whole
+    done[module] = whole
     return whole
 
 
