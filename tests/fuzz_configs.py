@@ -55,6 +55,8 @@ def mappings(draw, levels):
     )
     if mapping.slicing == "inter":
         mapping = replace(mapping, squeezed_planes=draw(st.sampled_from(mapping.squeezable_planes())))
+    if mapping.encoding == "differential" and mapping.rows > 1 and not mapping.merge_columns:
+        mapping = replace(mapping, pairs=draw(st.sampled_from(["arrays", "bit_lines", "word_lines"])))
     sparse = mapping.merge_columns or mapping.release_empty or mapping.squeezed_planes
     if mapping.encoding == "offset" and not sparse:
         mapping = replace(mapping, reference_column=draw(st.booleans()))
@@ -120,6 +122,7 @@ BAD_FIELDS = (
     ("mapping.cols", (0, -1, None)),
     ("mapping.encoding", ("sign", None, 3)),
     ("mapping.slicing", ("both", 1)),
+    ("mapping.pairs", ("cells", None)),
     ("mapping.granularity", ("row", None)),
     ("mapping.row_order", ("random", None)),
     ("mapping.squeezed_planes", (-1, 99, 1.5, None)),

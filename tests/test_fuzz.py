@@ -169,7 +169,7 @@ def test_valid_configs_live_a_whole_life(model_name, parts, seed):
 
 
 @pytest.mark.parametrize("model_name", sorted(ODD))
-@settings(max_examples=2, **_SETTINGS)
+@settings(max_examples=4, **_SETTINGS)
 @given(fuzz_configs.fields(), st.integers(0, 99))
 def test_odd_models_live_a_whole_life(model_name, parts, seed):
     live(model_name, parts, seed)
@@ -205,6 +205,35 @@ def assert_close(output, expected):
     """Raise unless an output is, to rounding of weights to 16 bits, what is expected."""
     assert output.dtype == expected.dtype
     assert (output - expected).abs().max() <= 1e-3 * expected.abs().max()
+
+
+@pytest.mark.parametrize("granularity", ["tensor", "output"])
+@pytest.mark.parametrize("adc", [None, xb.ADC(bits=8)])
+@pytest.mark.parametrize("model_name", ["linear", "grouped", "lstm", "padded_encoder"])
+def test_models_in_double_precision_are_read_in_it(model_name, adc, granularity):
+    """A model that is double before conversion, or afterwards, gives the same, and nothing passes through float32."""
+    mapping = xb.MappingConfig(weight_bits=8, rows=6, cols=6, granularity=granularity)
+    config = xb.CrossbarConfig(mapping=mapping, adc=adc)
+    digital, batches = build(model_name, 1)
+    x = batches[0][0].double()
+    before = converted(copy.deepcopy(digital).double(), config)
+    xb.program_analog_weights(before, generator=torch.Generator().manual_seed(0))
+    after = converted(digital, config)
+    xb.program_analog_weights(after, generator=torch.Generator().manual_seed(0))
+    single = read(after, x.float())
+    after.double()
+    outputs = [read(model, x) for model in (before, after)]
+    assert all(output.dtype == torch.float64 for output in outputs)
+    assert not torch.equal(outputs[0].float().double(), outputs[0])
+    for output in (outputs[0], single.double()):
+        assert (output - outputs[1]).abs().mean() <= (1e-4 if adc is None else 0.05) * outputs[1].abs().max()
+
+
+def test_every_layer_of_an_encoder_gets_arrays_of_its_own():
+    """Again and again, because memory of modules that are gone may be that of new ones."""
+    for seed in range(100):
+        analog = converted(build("padded_encoder", seed)[0], EXACT)
+        assert len(xb.analog_layers(analog)) == 9
 
 
 def test_layers_with_a_forward_of_their_own_stay_digital_and_say_so():
