@@ -231,7 +231,7 @@ def test_models_in_double_precision_are_read_in_it(model_name, adc, granularity)
 
 def test_every_layer_of_an_encoder_gets_arrays_of_its_own():
     """Again and again, because memory of modules that are gone may be that of new ones."""
-    for seed in range(100):
+    for seed in range(60):
         analog = converted(build("padded_encoder", seed)[0], EXACT)
         assert len(xb.analog_layers(analog)) == 9
 
