@@ -143,3 +143,33 @@ def test_a_missing_tensor_is_named(state):
     file.seek(0)
     with pytest.raises((RuntimeError, ValueError), match="levels"):
         converted().load_state_dict(torch.load(file, weights_only=True))
+
+
+def test_every_flipped_bit_of_the_arrays_is_noticed(state):
+    """Of any tensor: cells, placement, clock, corrections; the error names the layer."""
+    generator = torch.Generator().manual_seed(0)
+    model = converted()
+    xb.program_analog_weights(model, generator=torch.Generator().manual_seed(1))
+    flipped = 0
+    for name, tensor in state.items():
+        if ".array." not in name or name.endswith("_extra_state") or not tensor.numel():
+            continue
+        damaged = tensor.clone().contiguous().reshape(-1)
+        raw = damaged.view(torch.uint8)
+        place = int(torch.randint(len(raw), (), generator=generator))
+        raw[place] ^= 1 << int(torch.randint(1 if tensor.dtype == torch.bool else 8, (), generator=generator))
+        with pytest.raises(RuntimeError, match=rf"arrays of `{name.split('.')[0]}`.*checksum"):
+            model.load_state_dict({**state, name: damaged.view(tensor.shape)})
+        flipped += 1
+    assert flipped > 20
+    model.load_state_dict(state)
+
+
+@pytest.mark.parametrize("name", ["0.array.programmed", "2.array.row_index"])
+def test_a_missing_or_swapped_tensor_is_noticed(state, name):
+    other = converted()
+    xb.program_analog_weights(other, generator=torch.Generator().manual_seed(5))
+    with pytest.raises(RuntimeError, match=r"checksum|lacks"):
+        converted().load_state_dict({key: value for key, value in state.items() if key != name})
+    with pytest.raises(RuntimeError, match="checksum"):
+        converted().load_state_dict({**state, name: state[name] + 1})

@@ -9,11 +9,12 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from crossbar.array.checksum import checksum, state_tensors
 from crossbar.array.collapse import digital_weight
 from crossbar.array.conversions import Conversions, find_conversions
 from crossbar.array.converter_steps import calibrated_adc
 from crossbar.array.corrections import CORRECTIONS, Corrections
-from crossbar.array.loading import check_complete, described, forget_idle_units, take_over, upgraded
+from crossbar.array.loading import check_complete, check_undamaged, described, forget_idle_units, take_over, upgraded
 from crossbar.array.operation_units import driven_units, split_rows, units_per_tile
 from crossbar.array.programming import (
     check_drawable,
@@ -130,6 +131,7 @@ class CrossbarArray(nn.Module):
         self.require_programmed()
         return self.reader.weight
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def program(
         self, weight: Tensor, *, faults: FaultMap | None = None, generator: torch.Generator | None = None
@@ -137,6 +139,7 @@ class CrossbarArray(nn.Module):
         """Map ideal weights (inputs per group, outputs) and program a fresh chip with them; the clock starts at 0."""
         self.hold(map_weight(weight, self.config.mapping, groups=self.groups), faults=faults, generator=generator)
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def hold(
         self, placement: Placement, *, faults: FaultMap | None = None, generator: torch.Generator | None = None
@@ -180,6 +183,7 @@ class CrossbarArray(nn.Module):
         self.target, self.common = found.target, found.common
         self.signal = torch.tensor(found.scale, dtype=found.target.dtype, device=found.target.device)
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def drift(self, t: float, *, generator: torch.Generator | None = None) -> None:
         """Move the clock to `t` seconds since programming; a generator draws the drift of the cells anew."""
@@ -187,6 +191,7 @@ class CrossbarArray(nn.Module):
             self.drift_state = redraw_drift(self.config.device, self.cells, generator=generator).drift_state
         self.set_time(t)
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def set_time(self, t: float) -> None:
         """Compute what reads at time `t` need: transfer matrices, and what the way to read makes of them."""
@@ -203,6 +208,7 @@ class CrossbarArray(nn.Module):
         with torch.autocast(conductance.device.type, enabled=False):
             return read_transfer(placement, self.config, conductance).contiguous()
 
+    @torch.inference_mode(False)
     @torch.no_grad()
     def prepare(self) -> None:
         """Derive anew what reads need, after a correction of converters or arrays has changed."""
@@ -280,8 +286,10 @@ class CrossbarArray(nn.Module):
         return outputs if ideal is None else outputs + ideal
 
     def get_extra_state(self) -> Tensor:
-        """Return config and placement numbers as JSON in a uint8 tensor."""
-        return text_to_tensor(json.dumps({"config": config_to_json(self.config), "placement": self._shape}))
+        """Return config, placement numbers and a checksum over all of the state, as JSON in a uint8 tensor."""
+        saved = checksum(state_tensors(self), json.dumps(self._shape))
+        state = {"config": config_to_json(self.config), "placement": self._shape, "checksum": saved}
+        return text_to_tensor(json.dumps(state))
 
     def set_extra_state(self, state: Tensor) -> None:
         """Take over the placement numbers of a checkpoint; its config must be this layer's."""
@@ -291,8 +299,10 @@ class CrossbarArray(nn.Module):
         """Take over the chip of a checkpoint, whatever this one holds; one without a chip leaves it as it is."""
         if prefix + "_extra_state" not in state_dict:
             return
+        as_saved = dict(state_dict)
         upgraded(state_dict, prefix)
         check_complete(state_dict, prefix, [*_PLACEMENT, "programmed", "time", "reader.weight"])
+        check_undamaged(as_saved, prefix)
         take_over(self, state_dict, prefix, device=self.code_spread.device)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from crossbar.array.checksum import check_checksum
 from crossbar.array.operation_units import driven_units
 from crossbar.array.programming import parallel_rows
 from crossbar.config import CrossbarConfig
@@ -59,6 +60,37 @@ def check_complete(state_dict: Mapping[str, Any], prefix: str, names: list[str])
         )
 
 
+def check_undamaged(state_dict: Mapping[str, Any], prefix: str) -> None:
+    """Raise unless the entries of an array have the checksum that they were saved with; version 0.1 saved none.
+
+    Raises
+    ------
+    RuntimeError
+        If they have not; it names the layer.
+    """
+    data = _read_description(state_dict[prefix + "_extra_state"])
+    entries = {
+        name.removeprefix(prefix): value
+        for name, value in state_dict.items()
+        if name.startswith(prefix) and not name.endswith("_extra_state")
+    }
+    text = json.dumps(data["placement"])
+    check_checksum(
+        data.get("checksum"), entries, text, name=prefix.removesuffix("array.").removesuffix(".") or "the model"
+    )
+
+
+def _read_description(state: Tensor) -> dict[str, Any]:
+    """Return what a checkpoint describes its arrays by."""
+    try:
+        data = json.loads(tensor_to_text(state))
+        return {**data, "config": str(data["config"]), "placement": dict(data["placement"])}
+    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError, RecursionError) as error:
+        raise RuntimeError(
+            f"The checkpoint's description of its arrays (`_extra_state`) is damaged: {error!r}. Save the model again."
+        ) from error
+
+
 def take_over(module: nn.Module, state_dict: Mapping[str, Any], prefix: str, *, device: torch.device) -> None:
     """Give every saved buffer of a module and its children the shape it has in a checkpoint, or None."""
     for path, child in module.named_modules():
@@ -78,13 +110,8 @@ def described(state: Tensor, config: CrossbarConfig) -> dict[str, Any]:
     RuntimeError
         If the description is damaged, or of another config than the layer's.
     """
-    try:
-        data = json.loads(tensor_to_text(state))
-        text, shape = str(data["config"]), dict(data["placement"])
-    except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
-        raise RuntimeError(
-            f"The checkpoint's description of its arrays (`_extra_state`) is damaged: {error!r}. Save the model again."
-        ) from error
+    data = _read_description(state)
+    text, shape = str(data["config"]), dict(data["placement"])
     try:
         differences = config_differences(config_from_json(text), config)
     except (TypeError, ValueError) as error:

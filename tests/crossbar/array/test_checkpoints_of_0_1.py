@@ -43,3 +43,4 @@ def test_it_answers_as_it_did(name):
     model.load_state_dict(stored)
     torch.testing.assert_close(model(x), expected, rtol=1e-4, atol=1e-4)
     assert float(model[0].array.time) == 100
+    assert (model[0].array.placement.row_sign == 1).all()

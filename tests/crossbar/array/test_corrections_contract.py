@@ -99,17 +99,3 @@ def test_steps_of_other_arrays_are_dropped():
     layer.array.corrections["adc_steps"].steps = torch.ones(3, 3)
     xb.program_analog_weights(layer)
     assert layer.array.corrections["adc_steps"].steps is None
-
-
-def test_corrections_of_version_0_1_load():
-    layer = corrected("output_affine")
-    old = {"output_affine.scale": "output_scale", "output_affine.offset": "output_offset"}
-    old |= {"adc_steps.steps": "calibrated_steps", "static_range.bounds": "input_range"}
-    state = dict(layer.state_dict())
-    for new, name in old.items():
-        state[f"array.{name}"] = state.pop(f"array.corrections.{new}")
-    state["array.effective_weight"] = state.pop("array.reader.weight")
-    x = torch.ones(1, 6)
-    expected, other = layer(x), fresh()
-    other.load_state_dict(state)
-    assert torch.equal(other(x), expected)

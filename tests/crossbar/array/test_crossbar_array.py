@@ -148,14 +148,15 @@ def test_a_checkpoint_from_before_a_field_was_added_loads():
     assert torch.equal(other.array.effective_weight, layer.array.effective_weight)
 
 
-def test_a_checkpoint_from_before_rows_had_signs_drives_them_as_they_are():
-    layer, other = layer_on_chip(), layer_on_chip(seed=1)
-    state = layer.state_dict()
-    del state["array.row_sign"]
-    other.load_state_dict(state)
-    assert (other.array.placement.row_sign == 1).all()
-    x = torch.randn(3, 50)
-    torch.testing.assert_close(other(x), layer(x), rtol=0, atol=0)
+def test_a_chip_programmed_in_inference_mode_passes_gradients():
+    layer = xb.convert_to_analog(nn.Linear(5, 3), CONFIG).eval()
+    with torch.inference_mode():
+        xb.program_analog_weights(layer)
+        xb.drift_analog_weights(layer, 10.0)
+        layer(torch.ones(1, 5))
+    x = torch.ones(2, 5, requires_grad=True)
+    layer(x).sum().backward()
+    torch.testing.assert_close(x.grad, layer.array.effective_weight.sum(0).expand(2, 5))
 
 
 def test_time_must_be_a_time():
