@@ -10,6 +10,7 @@ import contextlib
 import multiprocessing
 import os
 import random
+import resource
 import shutil
 import sys
 import tempfile
@@ -96,22 +97,24 @@ def tests_for(mutation: Mutation, folders: tuple[str, ...]) -> list[str]:
     return [*own, *folders]
 
 
-def noticed(tests: list[str], limit: float) -> bool:
-    """Run tests in a process of their own; return whether one of them failed or none came to an end."""
-    process = multiprocessing.get_context("fork").Process(target=_run, args=(tests,))
+def notices(tests: list[str], limit: int, log: Path) -> str:
+    """Run tests in a process of their own; return the first that failed, "" where all passed."""
+    log.write_text("")
+    process = multiprocessing.get_context("fork").Process(target=_run, args=(tests, limit, log))
     process.start()
-    process.join(limit)
-    if process.is_alive():
-        process.kill()
-        process.join()
-    return process.exitcode != 0
+    process.join()
+    if process.exitcode == 0:
+        return ""
+    failed = [line.split()[1] for line in log.read_text().splitlines() if line.startswith(("FAILED ", "ERROR "))]
+    return failed[0] if failed else f"no end (exit code {process.exitcode})"
 
 
-def _run(tests: list[str]) -> None:
+def _run(tests: list[str], limit: int, log: Path) -> None:
     import pytest
 
-    with open(os.devnull, "w") as nowhere, contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        code = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", *tests])
+    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+    with open(log, "w") as output, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+        code = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-rfE", *tests])
     os._exit(int(code))
 
 
@@ -121,7 +124,10 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--area", choices=AREAS, action="append", help="only these folders")
-    parser.add_argument("--limit", type=float, default=600, help="seconds for the tests of one mutation")
+    parser.add_argument(
+        "--limit", type=int, default=300, help="seconds of processor time for the tests of one mutation"
+    )
+    parser.add_argument("--check", action="store_true", help="first run the tests without any mutation")
     arguments = parser.parse_args()
     drawn = sample(arguments.count, arguments.seed, arguments.area or list(AREAS))
     import numpy  # noqa: F401
@@ -136,11 +142,15 @@ def main() -> None:
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", "notebooks", "results"))
         os.chdir(copy)
         sys.path.insert(0, str(copy))
+        log = Path(folder) / "log"
+        for tests in [*(AREAS[area] for area in sorted({area for area, _ in drawn})), EVERYWHERE] * arguments.check:
+            if failed := notices(list(tests), arguments.limit, log):
+                raise SystemExit(f"{failed} fails without any mutation.")
         for number, (area, mutation) in enumerate(drawn, 1):
             start = time.perf_counter()
             (copy / mutation.path).write_text(mutation.source())
-            found = "folder" if noticed(tests_for(mutation, AREAS[area]), arguments.limit) else ""
-            found = found or ("everywhere" if noticed(list(EVERYWHERE), arguments.limit) else "")
+            found = notices(tests_for(mutation, AREAS[area]), arguments.limit, log)
+            found = found or notices(list(EVERYWHERE), arguments.limit, log)
             shutil.copy(ROOT / mutation.path, copy / mutation.path)
             passed += not found
             print(
