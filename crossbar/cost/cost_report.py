@@ -73,6 +73,8 @@ def cost_report(
     for place, name in enumerate(names):
         layer = layers[name]
         acts = _acts(layer, driven[name], a)
+        if name != DIGITAL:
+            _check_pulses(layer, a)
         events[place] = [acts[part] / inferences for part in PRICED]
         energy[place] = [acts[part] / inferences * _price(layer, part, a) if acts[part] else 0.0 for part in PRICED]
         if name != DIGITAL:
@@ -160,6 +162,16 @@ def _array_energy(layer: xr.Dataset, a: Architecture, bound: str = "") -> float:
         raise ValueError("`array_energy='exact'` needs counts with it: `count_events(..., array_energy=True)`.")
     supply = 1.0 if a.array_supply is None else a.array_supply / float(layer.read_voltage)
     return power * a.read_time * supply
+
+
+def _check_pulses(layer: xr.Dataset, a: Architecture) -> None:
+    """Refuse a price per width of a pulse for pulses of another width."""
+    bits = _int(layer.pulse_bits)
+    if a.input_encoding == "width" and bits != a.pulse_bits:
+        raise ValueError(
+            f"`inputs.dac_bits` must be {a.pulse_bits} for {a.name}, whose prices are of pulses of that many bits. "
+            f"Got {bits}. Convert the model with such inputs."
+        )
 
 
 def _load(name: str, layer: xr.Dataset, a: Architecture, inferences: float, area: float) -> LayerLoad:

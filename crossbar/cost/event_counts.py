@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -88,7 +89,8 @@ def count_events(
         for table, counted in zip(tables, tally.events(), strict=True):
             table[place] = [counted.get(event, 0) for event in events]
     tables[:, -1] = [digital.get(event, 0) * number for event in events]
-    layer_numbers = {name: [tally.numbers()[name] for tally in tallies.values()] + [0] for name in _PER_LAYER}
+    numbers = [tally.numbers() for tally in tallies.values()]
+    layer_numbers = {name: [*(own[name] for own in numbers), 0] for name in _PER_LAYER}
     data: dict[str, Any] = {
         "events": (("layer", "event"), tables[0], {"units": "1", "long_name": "events, nothing skipped"}),
         "events_needed": (("layer", "event"), tables[1], {"units": "1", "long_name": "events, idle ones skipped"}),
@@ -189,6 +191,7 @@ class _Tally:
         parts = None if power.parts is None else {name: value * unit for name, value in power.parts.items()}
         return ArrayPower(total=power.total * unit, low=power.low * unit, high=power.high * unit, parts=parts)
 
+    @cached_property
     def _sizes(self) -> _Sizes:
         array = self.layer.array
         read, found = array.read_placement, array.conversions()
@@ -213,7 +216,7 @@ class _Tally:
 
     def events(self) -> tuple[dict[str, int], dict[str, int]]:
         """Return the events with nothing and with all that is idle skipped."""
-        sizes, counts = self._sizes(), self.counts
+        sizes, counts = self._sizes, self.counts
         inputs, placement = self.layer.array.config.inputs, self.layer.array.placement
         bits = inputs.bits or 0
         same = {
@@ -234,7 +237,7 @@ class _Tally:
 
     def numbers(self) -> dict[str, int]:
         """Return plain numbers of the layer."""
-        array, sizes, counts = self.layer.array, self._sizes(), self.counts
+        array, sizes, counts = self.layer.array, self._sizes, self.counts
         placement, config = array.placement, array.config
         pulse_bits = config.inputs.pulse_bits or 1
         signed = config.inputs.negative == "bipolar" and pulse_bits == config.inputs.bits

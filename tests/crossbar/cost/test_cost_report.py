@@ -77,6 +77,14 @@ def test_other_architectures_price_the_same_counts(counts, name):
     assert all(text in cost_table(cost) for text in (ARCHITECTURES[name].name, "not modelled", "factor of 2"))
 
 
+def test_hermes_prices_whole_pulses():
+    whole = programmed(network(), inputs=xb.InputConfig(bits=8, negative="bipolar"))
+    cost = cost_report(count_events(whole, images(1)), ARCHITECTURES["HERMES_2022"])
+    reads = float(whole[0].array.conversions().per_block().sum()) * 64
+    assert float(cost.energy.sel(layer="0").sum()) == pytest.approx(reads * 12.48e-9 / 256, rel=1e-3)
+    assert float(cost.busy.sel(layer="0")) == pytest.approx(64 * 130e-9, rel=1e-3)
+
+
 def test_skipping_idle_rows_and_arrays_saves(counts):
     energies = [
         float(cost_report(counts, dataclasses.replace(ISAAC, skip_idle=skip)).energy_per_inference)
@@ -117,9 +125,11 @@ def test_every_number_has_units_and_sources(counts):
 
 def test_refusals(counts, analog):
     with pytest.raises(ValueError, match=r"`array_energy='exact'` needs pulses whose height"):
-        cost_report(counts, dataclasses.replace(ARCHITECTURES["HERMES_2022"], array_energy="exact"))
+        cost_report(counts, dataclasses.replace(ARCHITECTURES["NEURRAM_2022"], array_energy="exact"))
     with pytest.raises(ValueError, match=r"needs counts with it"):
         cost_report(count_events(analog, images(1), array_energy=False), ISAAC)
+    with pytest.raises(ValueError, match=r"`inputs.dac_bits` must be 8 for HERMES"):
+        cost_report(counts, ARCHITECTURES["HERMES_2022"])
     coarse = programmed(network(), adc=xb.ADC(bits=3))
     with pytest.raises(ValueError, match=r"`adc.bits` must be 4 to 10 for IsaacScalingADC .* Got 3"):
         cost_report(count_events(coarse, images(1)), ISAAC)
