@@ -150,11 +150,7 @@ def circuits() -> Iterator[str]:
 
 def counting(data: Path, images: int) -> Iterator[str]:
     """Yield what counting costs beside a plain tiled read of the same batch, in CPU time of one thread."""
-    analog = programmed(
-        load_resnet20(data),
-        dataclasses.replace(DENSE, mapping=xb.MappingConfig(weight_bits=8, cell_bits=4, rows=64, cols=64)),
-        DIGITAL["resnet20"],
-    )
+    analog = programmed(load_resnet20(data), DENSE, DIGITAL["resnet20"])
     x = next(iter(load_cifar10(data, train=1, test=images)[1].batches(images)))[0]
     layers = [layer for _, layer in xb.named_analog_layers(analog)]
 

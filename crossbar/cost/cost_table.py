@@ -71,4 +71,4 @@ def _quantity(value: float, units: str) -> str:
     power = max(-15, min(15, 3 * math.floor((math.log10(abs(value)) + 1e-9) / 3)))
     scaled = value / 10.0**power
     digits = f"{scaled:.1f}" if scaled < 10 else f"{scaled:.0f}"
-    return f"{digits} {_PREFIXES[power]}{units}"
+    return f"{digits} {_PREFIXES[power]}{units.removeprefix('1') if units.startswith('1/') else units}"

@@ -3,22 +3,28 @@
 import argparse
 import sys
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
 import xarray as xr
+from torch import nn
 
 from crossbar.command_line.study import (
     EXAMPLE_INPUTS,
+    EXAMPLE_MODELS,
     FieldError,
     config_from_table,
+    load_data,
     load_model,
     located,
     merged,
     read_toml,
 )
 from crossbar.conversion import convert_to_analog
+from crossbar.cost import ARCHITECTURES, cost_report, cost_table, count_events
+from crossbar.lifecycle import program_analog_weights
 from crossbar.mapping_report import mapping_report
 from crossbar.sweeps import export_netcdf
 
@@ -27,8 +33,10 @@ EXAMPLES = """examples:
   python -m crossbar map digits
   python -m crossbar map digits --set mapping.rows=64 mapping.cols=64 mapping.cell_bits=1 mapping.squeezed_planes=3
   python -m crossbar map resnet20 --folder ../shared/data --digital fc --output resnet20.nc
+  python -m crossbar map digits --set adc.bits=8 inputs.dac_bits=1 --cost ISAAC_2016
   python -m crossbar map package.module:function --checkpoint model.safetensors --config study.toml --input 3 32 32
 """
+_IMAGES = 20
 _SHOWN = ("crossbars", "cells", "utilization", "adc_conversions", "input_cycles")
 
 
@@ -43,6 +51,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input", nargs="+", type=int, metavar="SIZE", help="shape of one input, to count per inference"
     )
+    parser.add_argument(
+        "--cost", metavar="NAME", choices=sorted(ARCHITECTURES), help="price a read on this architecture"
+    )
     parser.add_argument("--output", type=Path, metavar="FILE.nc", help="netCDF file for the whole report")
 
 
@@ -54,11 +65,34 @@ def run(options: argparse.Namespace) -> int:
     shape = options.input or EXAMPLE_INPUTS.get(options.model)
     report = mapping_report(analog, None if shape is None else torch.zeros(1, *shape))
     sys.stdout.write(mapping_table(report))
+    if options.cost is not None:
+        cost = _priced(analog, options, shape)
+        sys.stdout.write(f"\n{cost_table(cost)}")
+        if options.output is not None:
+            _store(cost, options.output.with_suffix(".cost.nc"))
     if options.output is not None:
-        options.output.parent.mkdir(parents=True, exist_ok=True)
-        export_netcdf(report, options.output)
-        sys.stdout.write(f"\nWrote {options.output}.\n")
+        _store(report, options.output)
     return 0
+
+
+def _store(report: xr.Dataset, path: Path) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    export_netcdf(report, path)
+    sys.stdout.write(f"\nWrote {path}.\n")
+
+
+def _priced(analog: nn.Module, options: argparse.Namespace, shape: Sequence[int] | None) -> xr.Dataset:
+    """Program a chip, run it on test images of the example, or on random ones, and price what happens."""
+    program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
+    if options.model in EXAMPLE_MODELS:
+        data = "digits" if options.model == "digits" else "cifar10"
+        images = load_data(data, folder=options.folder, train=1, test=_IMAGES)[1].first(_IMAGES).images
+    elif shape is None:
+        raise ValueError("`--cost` needs inputs. Give the shape of one: --input 3 32 32.")
+    else:
+        images = torch.rand(_IMAGES, *shape, generator=torch.Generator().manual_seed(0))
+        sys.stdout.write(f"\nCounted on {_IMAGES} inputs uniform in [0, 1): no data are known for this model.\n")
+    return cost_report(count_events(analog, images), ARCHITECTURES[options.cost])
 
 
 def mapping_table(report: xr.Dataset) -> str:

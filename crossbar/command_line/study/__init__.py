@@ -9,6 +9,7 @@ from crossbar.command_line.study.point import study_point as study_point
 from crossbar.command_line.study.remedies_check import check_remedies as check_remedies
 from crossbar.command_line.study.sources import EXAMPLE_INPUTS as EXAMPLE_INPUTS
 from crossbar.command_line.study.sources import EXAMPLE_MODELS as EXAMPLE_MODELS
+from crossbar.command_line.study.sources import load_data as load_data
 from crossbar.command_line.study.sources import load_model as load_model
 from crossbar.command_line.study.sources import read_checkpoint as read_checkpoint
 from crossbar.command_line.study.specification import Study as Study

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,10 +16,12 @@ from crossbar.command_line.study.specification import Study, study_from_json
 from crossbar.command_line.study.steps import parse_steps
 from crossbar.config import CrossbarConfig
 from crossbar.conversion import convert_to_analog
+from crossbar.cost import ARCHITECTURES, cost_report, count_events
 from crossbar.examples import Split, accuracy
 from crossbar.lifecycle import drift_analog_weights, program_analog_weights
 
 _BATCH = 250
+_COUNTED = 20
 _ALL = 2**62
 
 
@@ -45,7 +48,7 @@ def study_point(parameters: Mapping[str, Any], *, generator: torch.Generator, st
     drift_analog_weights(analog, float(parameters.get("time", asked.time)))
     steps = parameters.get("calibration", asked.calibration.get("at_time", "none"))
     analog = _calibrated(analog, loaded, steps, batch)
-    return {"accuracy": accuracy(analog, loaded.test, batch=batch)}
+    return {"accuracy": accuracy(analog, loaded.test, batch=batch), **_costs(analog, loaded)}
 
 
 @functools.lru_cache(maxsize=1)
@@ -78,6 +81,19 @@ def load_study(study: str) -> Loaded:
 
 def _calibrated(analog: nn.Module, loaded: Loaded, steps: str, batch: int) -> nn.Module:
     return apply_remedies(parse_steps(steps), analog, loaded.model, list(loaded.train.batches(batch)))
+
+
+def _costs(analog: nn.Module, loaded: Loaded) -> dict[str, float]:
+    """Return energy, latency and area where the study asks for them."""
+    asked = loaded.study.cost
+    if not asked:
+        return {}
+    chosen = replace(ARCHITECTURES[asked["architecture"]], skip_idle=asked.get("skip_idle", "none"))
+    images = loaded.test.first(asked.get("images", _COUNTED))
+    exact = chosen.array_energy == "exact"
+    cost = cost_report(count_events(analog, images.batches(_COUNTED), array_energy=exact), chosen)
+    names = {"energy": "energy_per_inference", "latency": "latency", "area": "total_area"}
+    return {output: float(cost[name]) for output, name in names.items()}
 
 
 def _path(name: str | None) -> Path | None:

@@ -13,12 +13,18 @@ from crossbar.command_line.study.mistake import FieldError
 from crossbar.command_line.study.steps import parse_steps
 from crossbar.command_line.study.toml_file import read_toml
 from crossbar.config import CrossbarConfig
+from crossbar.cost import ARCHITECTURES
 from crossbar.sweeps import Sweep
 from devices.validation import FieldTypeError, FieldValueError, check_integer, check_nonnegative
 
 SPECIAL_AXES = {"time": "s", "calibration": ""}
 """Axes that are no fields of the config, with their units."""
 _OUTPUTS = {"accuracy": {"units": "1", "long_name": "accuracy"}}
+_COSTS = {
+    "energy": {"units": "J", "long_name": "energy per inference"},
+    "latency": {"units": "s", "long_name": "latency"},
+    "area": {"units": "m2", "long_name": "area"},
+}
 _AXIS_KEYS = {"values", "units", "long_name"}
 
 
@@ -46,14 +52,19 @@ class Study:
     """Steps `after_programming` and `at_time`."""
     time: float = 0.0
     """Time since programming [s], where it is no axis."""
+    cost: Mapping[str, Any] = field(default_factory=dict)
+    """`architecture`, a name such as ISAAC_2016, and optionally `images` to count events on, and `skip_idle`; it adds the
+    outputs energy, latency and area."""
 
     def sweep(self) -> Sweep:
         """Return the sweep over the study's axes and chips."""
-        return Sweep(axes=self.axes, outputs=_OUTPUTS, trials=self.chips, seed=self.seed)
+        outputs = {**_OUTPUTS, **_COSTS} if self.cost else _OUTPUTS
+        return Sweep(axes=self.axes, outputs=outputs, trials=self.chips, seed=self.seed)
 
     def shared(self) -> dict[str, Any]:
         """Return what all points have in common, without the store and what the sweep holds."""
-        return {name: value for name, value in asdict(self).items() if name not in ("output", "chips", "seed", "axes")}
+        elsewhere = ("output", "chips", "seed", "axes", *(() if self.cost else ("cost",)))
+        return {name: value for name, value in asdict(self).items() if name not in elsewhere}
 
     def crossbar(self, parameters: Mapping[str, Any]) -> CrossbarConfig:
         """Return the config at one point.
@@ -113,6 +124,7 @@ def parse_study(tables: Mapping[str, Any]) -> Study:
     for name, kind in (("output", str), ("model.name", str), ("data.name", str), ("model.digital", list)):
         _check_kind(tables, name, kind)
     _check_numbers(tables)
+    _check_cost(tables.get("cost", {}))
     study = Study(**{**tables, "axes": _axes(tables.get("axes", {}))})
     _check_named(study)
     _check_points(study)
@@ -126,6 +138,7 @@ _TABLES: dict[str, tuple[set[str], tuple[str, ...]]] = {
     "config": (set(), ()),
     "axes": (set(), ()),
     "named": (set(), ()),
+    "cost": ({"architecture", "images", "skip_idle"}, ()),
 }
 """Tables with the keys that they may have (none: checked otherwise) and must have."""
 
@@ -157,6 +170,19 @@ def _check_numbers(tables: Mapping[str, Any]) -> None:
             check_integer(f"data.{name}", data.get(name, 1), at_least=1)
     except (FieldTypeError, FieldValueError) as error:
         raise FieldError(error.field, str(error)) from error
+
+
+def _check_cost(table: Mapping[str, Any]) -> None:
+    if not table:
+        return
+    known = {"architecture": sorted(ARCHITECTURES), "skip_idle": ["none", "rows", "arrays"]}
+    for name, choices in known.items():
+        if table.get(name, choices[0] if name == "skip_idle" else None) not in choices:
+            raise FieldError(f"cost.{name}", f"must be one of {', '.join(choices)}. Got {table.get(name)!r}.")
+    try:
+        check_integer("images", table.get("images", 1), at_least=1)
+    except (TypeError, ValueError) as error:
+        raise FieldError("cost.images", str(error)) from error
 
 
 def _axes(table: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
