@@ -117,8 +117,8 @@ def tops_per_watt(cost: xr.Dataset) -> float:
 
 
 def _check_counts(counts: xr.Dataset) -> None:
-    if not isinstance(counts, xr.Dataset) or "events_needed" not in counts:
-        raise TypeError(f"`counts` must be what `count_events(model, batches)` returns. Got {type(counts).__name__}.")
+    if "events_needed" not in counts:
+        raise ValueError(f"`counts` must be what `count_events(model, batches)` returns. Got {list(counts.data_vars)}.")
 
 
 def _driven(layer: xr.Dataset, a: Architecture) -> dict[str, float]:

@@ -136,8 +136,10 @@ def test_refusals(counts, analog):
     ideal = programmed(network(), adc=None)
     with pytest.raises(ValueError, match=r"Layer '0' has no converter to price"):
         cost_report(count_events(ideal, images(1)), ISAAC)
-    with pytest.raises(TypeError, match="`counts` must be what `count_events"):
+    with pytest.raises(TypeError, match="`counts` must be"):
         cost_report(analog, ISAAC)
+    with pytest.raises(ValueError, match="`counts` must be what `count_events"):
+        cost_report(cost_report(counts, ISAAC), ISAAC)
 
 
 def test_writing(analog):
