@@ -20,7 +20,7 @@ from torch import nn
 
 import crossbar as xb
 import devices
-from calibration import adapt_batchnorm, mime
+from calibration import adapt_batchnorm, calibrate_adc_ranges, mime
 from crossbar.array.block_counts import count_blocks
 from crossbar.cost import ARCHITECTURES, count_events, peak_report
 from crossbar.cost.component_events import component_events, energy_of_event
@@ -48,14 +48,14 @@ DENSE = xb.CrossbarConfig(
     wires=WIRES,
     mapping=xb.MappingConfig(weight_bits=8, cell_bits=4, rows=64, cols=64),
     inputs=SERIAL,
-    adc=xb.ADC(bits=8),
+    adc=xb.ADC(bits=8, range="calibrated"),
 )
 ISAAC_MAPPING = xb.MappingConfig(weight_bits=16, cell_bits=2, rows=128, cols=128, encoding="offset", slicing="intra")
 VARIANTS: dict[str, xb.CrossbarConfig] = {
     "dense": DENSE,
     "ISAAC": dataclasses.replace(DENSE, mapping=ISAAC_MAPPING, inputs=xb.InputConfig(bits=16, dac_bits=1)),
     "squeezed by 3": dataclasses.replace(DENSE, mapping=dataclasses.replace(DENSE.mapping, squeezed_planes=3)),
-    "6-bit ADC": dataclasses.replace(DENSE, adc=xb.ADC(bits=6)),
+    "6-bit ADC": dataclasses.replace(DENSE, adc=xb.ADC(bits=6, range="calibrated")),
     "thresholds": DENSE,
 }
 BIT_BY_BIT = ("ISAAC_2016", "PUMA_2019")
@@ -150,7 +150,8 @@ def circuits() -> Iterator[str]:
 
 def counting(data: Path, images: int) -> Iterator[str]:
     """Yield what counting costs beside a plain tiled read of the same batch, in CPU time of one thread."""
-    analog = programmed(load_resnet20(data), DENSE, DIGITAL["resnet20"])
+    config = dataclasses.replace(DENSE, adc=xb.ADC(bits=8))
+    analog = programmed(load_resnet20(data), config, DIGITAL["resnet20"])
     x = next(iter(load_cifar10(data, train=1, test=images)[1].batches(images)))[0]
     layers = [layer for _, layer in xb.named_analog_layers(analog)]
 
@@ -188,6 +189,7 @@ def study(network: str, data: Path, out: Path, *, train: int, test: int, counted
             if name == "thresholds":
                 mime.attach_thresholds(model, next(iter(training.batches(4)))[0][:4])
             analog = programmed(model, dataclasses.replace(config, inputs=inputs), DIGITAL[network])
+            calibrate_adc_ranges(analog, training.first(8).batches(8))
             adapt_batchnorm(analog, list(training.batches(25)))
             if name == "thresholds":
                 raise_thresholds(analog, next(iter(training.batches(50)))[0])

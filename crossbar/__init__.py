@@ -36,6 +36,7 @@ from crossbar.cost import SurveyADC as SurveyADC
 from crossbar.cost import architecture_from_json as architecture_from_json
 from crossbar.cost import architecture_to_json as architecture_to_json
 from crossbar.cost import architectures as architectures
+from crossbar.cost import compare_costs as compare_costs
 from crossbar.cost import cost_report as cost_report
 from crossbar.cost import cost_table as cost_table
 from crossbar.cost import count_events as count_events

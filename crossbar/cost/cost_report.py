@@ -49,9 +49,9 @@ def cost_report(
     -------
     xr.Dataset
         Over (layer, component): `energy` [J per inference], `events` [1 per inference], `area` [m2, copies included]; NaN
-        where the source gives no number. Over layer: `busy`, `start`, `finish` [s], `copies`, `arrays`, `leakage_energy`
-        [J], and `array_energy_low`, `array_energy_high` [J], which bracket the exact energy of the cells and wires.
-        `component_energy` [J] over component, NaN where it is not modelled at all.
+        where the source gives no number. Over layer: `busy`, `start`, `finish` [s], `copies`, `arrays`, `cycles`,
+        `leakage_energy` [J], and `array_energy_low`, `array_energy_high` [J], which bracket the exact energy of the cells
+        and wires. `component_energy` [J] over component, NaN where it is not modelled at all.
         Scalars: `energy_per_inference` [J], `latency`, `interval` [s], `throughput` [1/s], `total_area` [m2],
         `operations` (2 per multiply-add of the ideal layers), `operations_per_joule`, `operations_per_second_and_area`,
         `energy_delay` [J s], `utilization`. Attributes: `not_modelled`, `sources`, `limits`, and what was assumed.
@@ -102,6 +102,8 @@ def cost_report(
     data["component_energy"] = data.energy.sum("layer").where(known).assign_attrs(units="J")
     _add_times(data, schedule, analog)
     _add_leakage(data, layers, a, analog)
+    steps = [float(_steps(layers[name], a)) / inferences for name in names]
+    data["cycles"] = ("layer", steps, {"units": "1", "long_name": "cycles of the array with the most, per inference"})
     for bound in ("low", "high"):
         values = [_array_energy(layers[name], a, bound) / inferences if name != DIGITAL else 0.0 for name in names]
         data[f"array_energy_{bound}"] = ("layer", values, {"units": "J"})
@@ -176,18 +178,22 @@ def _check_pulses(layer: xr.Dataset, a: Architecture) -> None:
 
 def _load(name: str, layer: xr.Dataset, a: Architecture, inferences: float, area: float) -> LayerLoad:
     bits, cols = _adc_bits(layer), _int(layer.cols)
-    steps = layer.steps_needed if a.skip_idle == "arrays" else layer.steps
+    steps = _steps(layer, a)
     vectors = float(layer.vectors) / inferences
     extra = vectors * a.extra_cycles
     return LayerLoad(
         name=name,
         vectors=vectors,
-        cycles=(float(steps) / inferences + extra) / vectors,
+        cycles=(float(steps) / inferences + extra) / vectors if vectors else 0.0,
         cycle_time=a.cycle_time(magnitude_bits=_int(layer.magnitude_bits), adc_bits=bits, cols=cols),
         arrays=_int(layer.arrays),
         area=area,
         fill=float(layer.fill),
     )
+
+
+def _steps(layer: xr.Dataset, a: Architecture) -> xr.DataArray:
+    return layer.steps_needed if a.skip_idle == "arrays" else layer.steps
 
 
 def _add_times(data: xr.Dataset, schedule: Schedule, analog: list[str]) -> None:
