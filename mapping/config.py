@@ -34,6 +34,9 @@ class MappingConfig:
     have pairs."""
     slicing: Literal["inter", "intra"] = "inter"
     """Slices of a weight in arrays of their own (inter), or side by side on the bit lines of one array (intra)."""
+    group_packing: Literal["none", "absent"] = "none"
+    """Groups of a convolution in arrays of their own (none), or as many in one array as fit, on its diagonal, without cells
+    where word lines of one group cross bit lines of another (absent). What an array gives is the same but for its wires."""
     reference_column: bool = False
     """Give every array one bit line more than `cols`, of cells in the middle of the window, and subtract it from the others
     (encodings with an offset). Else the offset is subtracted as a number, which neither wires nor drift act on."""
@@ -62,6 +65,7 @@ class MappingConfig:
         check_choice("encoding", self.encoding, tuple(ENCODINGS))
         check_choice("pairs", self.pairs, tuple(PAIR_LAYOUTS))
         check_choice("slicing", self.slicing, ("inter", "intra"))
+        check_choice("group_packing", self.group_packing, ("none", "absent"))
         check_choice("granularity", self.granularity, ("tensor", "output"))
         if self.cell_bits > self.weight_bits:
             raise FieldValueError(
@@ -123,6 +127,12 @@ class MappingConfig:
                 "Use reference_column=False.",
                 "reference_column",
             )
+        if self.reference_column and self.group_packing != "none":
+            raise FieldValueError(
+                "`reference_column` needs group_packing='none': the reference of an array would add up the inputs of all "
+                f"its groups. Got {self.group_packing!r}.",
+                "reference_column",
+            )
         sparse = {name: getattr(self, name) for name in ("squeezed_planes", "release_empty", "merge_columns")}
         if self.reference_column and any(sparse.values()):
             raise FieldValueError(
@@ -140,6 +150,11 @@ class MappingConfig:
     def pair_layout(self) -> PairLayout:
         """The lines that a weight takes in each plane, as `pairs` and the encoding say."""
         return PAIR_LAYOUTS[self.pairs] if self.sign_encoding.has_pairs else NO_PAIRS
+
+    @property
+    def planes_of_weight(self) -> int:
+        """Cells of one weight, partners of pairs not counted."""
+        return len(self.sign_encoding.widths(self.weight_bits - 1, self.cell_bits))
 
     def squeezable_planes(self) -> tuple[int, ...]:
         """Return the numbers of most significant bit planes that can be squeezed out, from 0 up."""

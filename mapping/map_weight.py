@@ -9,6 +9,7 @@ from torch import Tensor
 from devices.arguments import checked
 from devices.validation import check_instance, check_integer
 from mapping.config import MappingConfig
+from mapping.group_packing import pack_groups
 from mapping.merge_columns import merge_columns
 from mapping.placement import Placement
 from mapping.quantizers import QuantizedWeight, quantize_weight
@@ -29,7 +30,7 @@ def map_weight(weight: Tensor, config: MappingConfig, *, groups: int = 1) -> Pla
     config
         Quantiser, encoding, slicing, array size, and what is squeezed, sorted, released and merged.
     groups
-        Independent blocks, each in arrays of its own (groups of a convolution).
+        Independent blocks (groups of a convolution), each in arrays of its own unless the config packs them.
 
     Returns
     -------
@@ -68,7 +69,7 @@ def arrange(placement: Placement, config: MappingConfig) -> Placement:
 
 
 def _place_groups(quantized: QuantizedWeight, config: MappingConfig, groups: int) -> Placement:
-    """Place every group in arrays of its own."""
+    """Place every group, in arrays of its own or of several groups."""
     if groups == 1:
         return place_codes(quantized, config)
     width = quantized.codes.shape[1] // groups
@@ -76,7 +77,7 @@ def _place_groups(quantized: QuantizedWeight, config: MappingConfig, groups: int
         place_codes(replace(quantized, codes=quantized.codes[:, first : first + width]), config)
         for first in range(0, quantized.codes.shape[1], width)
     ]
-    return _join_groups(blocks, quantized.scale)
+    return pack_groups(_join_groups(blocks, quantized.scale), config)
 
 
 def _join_groups(blocks: list[Placement], scale: Tensor) -> Placement:

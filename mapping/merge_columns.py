@@ -61,9 +61,10 @@ def _pack(placement: Placement, tile: Tensor, col: Tensor, block: Tensor, signif
     total, rows = int(arrays.sum()), placement.levels.shape[1]
     levels = placement.levels.new_zeros(total, rows, width)
     levels[new_tile, :, new_col] = placement.levels[tile, :, col]
+    used = placement.used.new_zeros(total, rows, width)
+    used[new_tile, :, new_col] = placement.used[tile, :, col]
     source = torch.zeros(total, dtype=torch.int64, device=tile.device)
     source[new_tile] = tile
-    row_index = placement.row_index[source]
 
     def per_column(values: Tensor, empty: int) -> Tensor:
         """Give one value per column the form of a placement's column fields."""
@@ -71,15 +72,14 @@ def _pack(placement: Placement, tile: Tensor, col: Tensor, block: Tensor, signif
         filled[new_tile, new_col] = values.to(torch.int32)
         return filled
 
-    column_index = per_column(placement.column_index[tile, col], -1)
     return replace(
         placement,
         levels=levels,
-        used=(row_index >= 0)[:, :, None] & (column_index >= 0)[:, None, :],
-        row_index=row_index,
+        used=used,
+        row_index=placement.row_index[source],
         row_shift=placement.row_shift[source],
         row_sign=placement.row_sign[source],
-        column_index=column_index,
+        column_index=per_column(placement.column_index[tile, col], -1),
         column_significance=per_column(significance, 0),
         column_bits=per_column(placement.column_bits[tile, col], 0),
         column_plane=per_column(placement.column_plane[tile, col], 0),

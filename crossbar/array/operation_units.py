@@ -13,7 +13,8 @@ from mapping import Placement
 def split_rows(placement: Placement, parallel_rows: int) -> Placement:
     """Return the placement with every tile cut into operation units of at most `parallel_rows` word lines.
 
-    Each unit is read and converted by itself, so to the read it is a tile of its own. A unit without word lines is none.
+    Each unit is read and converted by itself, so to the read it is a tile of its own. A unit without word lines is none,
+    and a bit line without a cell on them, as that of another group of a convolution, is not converted.
 
     Returns
     -------
@@ -21,16 +22,19 @@ def split_rows(placement: Placement, parallel_rows: int) -> Placement:
         (units, parallel_rows, cols), the units of a tile in the order of its rows.
     """
     driven = driven_units(placement, parallel_rows)
+    used = split_tile_rows(placement.used, parallel_rows)
+    column_index = placement.column_index.repeat_interleave(units_per_tile(placement, parallel_rows), 0)
     units = replace(
         placement,
         levels=split_tile_rows(placement.levels, parallel_rows),
-        used=split_tile_rows(placement.used, parallel_rows),
+        used=used,
+        column_index=column_index.masked_fill(~used.any(1), -1),
         row_index=split_tile_rows(placement.row_index[:, :, None] + 1, parallel_rows)[:, :, 0] - 1,
         row_shift=split_tile_rows(placement.row_shift[:, :, None], parallel_rows)[:, :, 0],
         row_sign=split_tile_rows(placement.row_sign[:, :, None] - 1, parallel_rows)[:, :, 0] + 1,
         **{
             name: getattr(placement, name).repeat_interleave(units_per_tile(placement, parallel_rows), 0)
-            for name in ("column_index", "column_significance", "column_bits", "column_plane")
+            for name in ("column_significance", "column_bits", "column_plane")
         },
     )
     stack: dict[str, Any] = {name: tensor[driven] for name, tensor in units.tensors().items() if name != "scale"}

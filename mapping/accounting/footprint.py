@@ -57,7 +57,7 @@ def footprint(
     """
     rows, cols = placement.array_shape
     lines_per_converter = 2 if subtract_pairs and not placement.has_opposite_rows else 1
-    columns = (placement.column_index >= 0).sum(1)  # (tiles,)
+    columns = _by_unit(placement.used, parallel_rows).any(2).sum(2)  # with a cell on the unit's lines, (tiles, units)
     lines, shifts = (_by_unit(values, parallel_rows) for values in (placement.row_index + 1, placement.row_shift))
     own_cycles = (
         [[cycles(shift) for shift in of_tile] for of_tile in shifts.amax(2).tolist()] if columns.numel() else []
@@ -67,13 +67,13 @@ def footprint(
         crossbars=placement.tiles,
         cells=int(placement.used.sum()),
         array_cells=rows * cols,
-        adc_conversions=int((columns * reads.sum(1)).sum()) // lines_per_converter,
+        adc_conversions=int((columns * reads).sum()) // lines_per_converter,
         input_cycles=int(reads.max()) if reads.numel() else 0,
     )
 
 
 def _by_unit(values: Tensor, parallel_rows: int | None) -> Tensor:
-    """Cut (tiles, rows) into the word lines that are driven at a time, (tiles, units, rows), from the last rows on."""
-    tiles, rows = values.shape
+    """Cut (tiles, rows, ...) into the word lines driven at a time, (tiles, units, rows, ...), from the last rows on."""
+    tiles, rows, *rest = values.shape
     width = min(parallel_rows or rows, rows) or 1
-    return F.pad(values, (-rows % width, 0)).view(tiles, -(-rows // width), width)
+    return F.pad(values, (0, 0) * len(rest) + (-rows % width, 0)).view(tiles, -(-rows // width), width, *rest)

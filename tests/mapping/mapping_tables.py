@@ -48,11 +48,18 @@ ARRANGEMENTS = {
     "adjacent word lines intra": {"encoding": "differential", "pairs": "word_lines", "slicing": "intra"},
     "adjacent word lines sorted": {"encoding": "differential", "pairs": "word_lines", "row_order": "sorted"},
     "adjacent word lines merged": {"encoding": "differential", "pairs": "word_lines", "merge_columns": True},
+    "packed groups": {"group_packing": "absent"},
+    "packed groups intra": {"group_packing": "absent", "slicing": "intra"},
+    "packed groups sorted and released": {"group_packing": "absent", "row_order": "sorted", "release_empty": True},
+    "packed groups merged": {"group_packing": "absent", "merge_columns": True},
+    "packed groups on bit lines": {"group_packing": "absent", "encoding": "differential", "pairs": "bit_lines"},
+    "packed groups on word lines": {"group_packing": "absent", "encoding": "differential", "pairs": "word_lines"},
 }
 """Settings of `MappingConfig` that leave the weights as they are."""
 
 
 def arranged(config: MappingConfig, arrangement: dict[str, Any]) -> MappingConfig:
-    """Return a config with the settings of an arrangement, and lines enough for a pair where it has one in an array."""
-    lines = {"rows": max(2, config.rows), "cols": max(2, config.cols)} if "pairs" in arrangement else {}
+    """Return a config with the settings of an arrangement, and lines enough for the pair or the groups of an array."""
+    times = 5 if "group_packing" in arrangement else 1
+    lines = {name: times * max(1 + ("pairs" in arrangement), getattr(config, name)) for name in ("rows", "cols")}
     return replace(config, **lines, **arrangement)

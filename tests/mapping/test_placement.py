@@ -24,7 +24,7 @@ from tests.mapping.mapping_tables import ARRANGEMENTS, ENCODING_NAMES, QUANTIZER
 @st.composite
 def cases(draw):
     """Return (weight, groups, config) over encodings, slicings, groups and sizes."""
-    groups = draw(st.sampled_from([1, 1, 2, 3]))
+    groups = draw(st.sampled_from([1, 1, 2, 3, 5]))
     inputs, outputs = draw(st.integers(1, 20)), draw(st.integers(1, 9))
     seed = draw(st.integers(0, 2**16))
     weight = torch.randn(inputs, outputs * groups, generator=torch.Generator().manual_seed(seed))
@@ -73,7 +73,7 @@ def test_cells_stand_for_the_codes_exactly(arrangement, case):
 def test_squeezed_cells_stand_for_the_squeezed_codes(case, data):
     weight, groups, config = case
     planes = data.draw(st.sampled_from(config.squeezable_planes()))
-    arrangements = [{}, {"row_order": "sorted"}, {"merge_columns": True}]
+    arrangements = [{}, {"row_order": "sorted"}, {"merge_columns": True}, {"group_packing": "absent"}]
     if config.sign_encoding.has_pairs:
         arrangements += [{"pairs": "bit_lines"}, {"pairs": "word_lines"}]
     config = arranged(config, data.draw(st.sampled_from(arrangements)))
@@ -99,7 +99,6 @@ def test_a_stack_is_consistent(arrangement, case, data):
     assert placement.array_shape == (config.rows, width)
     assert (placement.inputs, placement.outputs) == (weight.shape[0] * groups, weight.shape[1])
     row_used, column_used = placement.row_index >= 0, placement.column_index >= 0
-    assert torch.equal(placement.used, row_used[:, :, None] & column_used[:, None, :])
     # Used rows end at the sense end, used columns begin at the drivers.
     assert (row_used.int().diff(dim=1) >= 0).all()
     assert (column_used.int().diff(dim=1) <= 0).all()
@@ -108,14 +107,20 @@ def test_a_stack_is_consistent(arrangement, case, data):
     assert (placement.column_bits[~column_used] == 0).all()
     assert (placement.column_significance[~column_used] == 0).all()
     assert int(placement.row_shift.min() if tiles else 0) >= 0
-    # Inputs and outputs of a tile belong to one group.
+    # Inputs and outputs of a cell belong to one group; so do those of a tile, unless groups are packed.
     group = placement.row_index // placement.inputs_per_group
     index, reference = placement.column_index, placement.column_index >= placement.outputs
     owner = index // (placement.outputs // groups)
     owner[reference] = (index[reference] - placement.outputs) // max(1, placement.references // groups)
     assert (reference.sum(1) == int(config.reference_column)).all()
     assert not reference[:, :1].any()
+    crossing = row_used[:, :, None] & column_used[:, None, :]
+    assert torch.equal(placement.used, crossing & (group[:, :, None] == owner[:, None, :]))
     for tile in range(tiles):
+        if config.group_packing != "none":
+            assert set(group[tile][row_used[tile]].tolist()) >= set(owner[tile][column_used[tile]].tolist())
+            continue
+        assert torch.equal(placement.used[tile], crossing[tile])
         assert len({*group[tile][row_used[tile]].tolist(), *owner[tile][column_used[tile]].tolist()}) == 1
 
 

@@ -12,5 +12,11 @@ def isaac(config: MappingConfig) -> MappingConfig:
     A reference column in every array stands for ISAAC's unit column, and is counted as one bit line.
     """
     return replace(
-        dense_intra(config), weight_bits=16, cell_bits=2, encoding="offset", reference_column=True, quantizer=None
+        dense_intra(config),
+        weight_bits=16,
+        cell_bits=2,
+        encoding="offset",
+        reference_column=True,
+        group_packing="none",  # the unit column of an array belongs to all of its word lines
+        quantizer=None,
     )

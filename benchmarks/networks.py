@@ -1,0 +1,118 @@
+"""Networks people run, on arrays: `python -m benchmarks.networks [--rows 128] [--cols 128]`.
+
+`mobilenet` prints what MobileNet-v2 takes with groups in arrays of their own and packed, layer kind by layer kind.
+"""
+
+import argparse
+from collections.abc import Iterator
+from dataclasses import replace
+from typing import NamedTuple
+
+from torch import nn
+
+import crossbar as xb
+from mapping.accounting import dense_footprint
+
+MOBILENET_V2 = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+"""Expansion, channels, repetitions and first stride of each stage: table 2 of arXiv 1801.04381."""
+
+
+class Inverted(nn.Module):
+    """One inverted residual block: expand, depthwise, project (section 3.3 of arXiv 1801.04381)."""
+
+    def __init__(self, inputs: int, outputs: int, *, stride: int, expansion: int) -> None:
+        super().__init__()
+        hidden = inputs * expansion
+        layers = convolution(inputs, hidden) if expansion > 1 else []
+        layers += convolution(hidden, hidden, kernel=3, stride=stride, groups=hidden)
+        self.layers = nn.Sequential(*layers, *convolution(hidden, outputs)[:-1])
+        self.residual = stride == 1 and inputs == outputs
+
+    def forward(self, x):
+        """Return (batch, outputs, height, width)."""
+        return x + self.layers(x) if self.residual else self.layers(x)
+
+
+def convolution(inputs: int, outputs: int, *, kernel: int = 1, stride: int = 1, groups: int = 1) -> list[nn.Module]:
+    """Return a convolution, its batch norm and its ReLU6."""
+    layer = nn.Conv2d(inputs, outputs, kernel, stride=stride, padding=kernel // 2, groups=groups, bias=False)
+    return [layer, nn.BatchNorm2d(outputs), nn.ReLU6()]
+
+
+def mobilenet_v2(classes: int = 1000) -> nn.Sequential:
+    """Return MobileNet-v2 (arXiv 1801.04381) with random weights: 3.5 million parameters."""
+    layers, channels = convolution(3, 32, kernel=3, stride=2), 32
+    for expansion, outputs, repetitions, first in MOBILENET_V2:
+        for number in range(repetitions):
+            layers.append(Inverted(channels, outputs, stride=1 if number else first, expansion=expansion))
+            channels = outputs
+    layers += [*convolution(channels, 1280), nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    return nn.Sequential(*layers, nn.Linear(1280, classes))
+
+
+class Shape(NamedTuple):
+    """The weight matrix of a layer."""
+
+    kind: str
+    inputs: int
+    """Inputs of one group."""
+    outputs: int
+    groups: int
+
+
+def shapes(model: nn.Module) -> Iterator[Shape]:
+    """Yield the weight matrices of convolutions and linear layers."""
+    for module in model.modules():
+        if isinstance(module, nn.Conv2d):
+            kind = "depthwise" if module.groups > 1 else "pointwise" if module.kernel_size == (1, 1) else "first"
+            yield Shape(kind, module.weight[0].numel(), module.out_channels, module.groups)
+        elif isinstance(module, nn.Linear):
+            yield Shape("linear", module.in_features, module.out_features, 1)
+
+
+def count_mobilenet(config: xb.MappingConfig) -> None:
+    """Print arrays and utilisation of every kind of layer, by packing of groups."""
+    model, cycles = mobilenet_v2(), xb.InputConfig(bits=8).cycles
+    print(f"{'arrays (utilisation)':24}" + "".join(f"{name:>20}" for name in ("none", "absent")))
+    totals = dict.fromkeys(("none", "absent"), 0)
+    for kind in ("first", "depthwise", "pointwise", "linear"):
+        line = f"{kind:24}"
+        for packing in totals:
+            packed = replace(config, group_packing=packing)
+            found = [
+                dense_footprint(packed, inputs=s.inputs, outputs=s.outputs, groups=s.groups, cycles=cycles)
+                for s in shapes(model)
+                if s.kind == kind
+            ]
+            arrays, cells = sum(f.crossbars for f in found), sum(f.cells for f in found)
+            totals[packing] += arrays
+            line += f"{arrays:>10} ({100 * cells / arrays / config.rows / config.cols:6.2f} %)"
+        print(line)
+    print(f"{'all':24}" + "".join(f"{total:>10}{'':10}" for total in totals.values()))
+
+
+def main() -> None:
+    """Print what is asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=128)
+    parser.add_argument("--cols", type=int, default=128)
+    parser.add_argument("--slicing", choices=("inter", "intra"), default="inter")
+    parser.add_argument("--cell-bits", type=int, default=4)
+    arguments = parser.parse_args()
+    count_mobilenet(
+        xb.MappingConfig(
+            rows=arguments.rows, cols=arguments.cols, slicing=arguments.slicing, cell_bits=arguments.cell_bits
+        )
+    )
+
+
+if __name__ == "__main__":
+    main()
