@@ -14,7 +14,8 @@ from calibration.mime.attach import named_thresholds
 from calibration.mime.memory_report import memory_report
 from calibration.mime.task import installed
 from calibration.mime.task_bank import TaskBank
-from calibration.support.batches import call_model, model_device, require_batches, training_modes_kept
+from calibration.support.batches import require_batches, training_modes_kept
+from crossbar.batches import call_model, model_device
 from crossbar.layers import AbstractAnalogLayer
 from devices.arguments import checked
 from devices.validation import check_positive

@@ -102,7 +102,7 @@ def cost_report(
     data["component_energy"] = data.energy.sum("layer").where(known).assign_attrs(units="J")
     _add_times(data, schedule, analog)
     _add_leakage(data, layers, a, analog)
-    steps = [float(_steps(layers[name], a)) / inferences for name in names]
+    steps = [_steps(layers[name], a) / inferences for name in names]
     data["cycles"] = ("layer", steps, {"units": "1", "long_name": "cycles of the array with the most, per inference"})
     for bound in ("low", "high"):
         values = [_array_energy(layers[name], a, bound) / inferences if name != DIGITAL else 0.0 for name in names]
@@ -184,7 +184,7 @@ def _load(name: str, layer: xr.Dataset, a: Architecture, inferences: float, area
     return LayerLoad(
         name=name,
         vectors=vectors,
-        cycles=(float(steps) / inferences + extra) / vectors if vectors else 0.0,
+        cycles=(steps / inferences + extra) / vectors if vectors else 0.0,
         cycle_time=a.cycle_time(magnitude_bits=_int(layer.magnitude_bits), adc_bits=bits, cols=cols),
         arrays=_int(layer.arrays),
         area=area,
@@ -192,8 +192,8 @@ def _load(name: str, layer: xr.Dataset, a: Architecture, inferences: float, area
     )
 
 
-def _steps(layer: xr.Dataset, a: Architecture) -> xr.DataArray:
-    return layer.steps_needed if a.skip_idle == "arrays" else layer.steps
+def _steps(layer: xr.Dataset, a: Architecture) -> float:
+    return float(layer.steps_needed if a.skip_idle == "arrays" else layer.steps)
 
 
 def _add_times(data: xr.Dataset, schedule: Schedule, analog: list[str]) -> None:
