@@ -17,6 +17,10 @@ from crossbar.adapters import ADAPTERS as ADAPTERS
 from crossbar.array import CrossbarArray as CrossbarArray
 from crossbar.array import Plan as Plan
 from crossbar.compensation import NothingToCompensateWarning as NothingToCompensateWarning
+from crossbar.compensation.products import ProductProgramming as ProductProgramming
+from crossbar.compensation.products import program_by_products as program_by_products
+from crossbar.compensation.report import compensation_report as compensation_report
+from crossbar.compensation.stuck_correction import correct_stuck_cells as correct_stuck_cells
 from crossbar.config import CrossbarConfig as CrossbarConfig
 from crossbar.conversion import DigitalLayerWarning as DigitalLayerWarning
 from crossbar.conversion import analog_layers as analog_layers

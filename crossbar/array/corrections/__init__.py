@@ -12,6 +12,7 @@ from crossbar.array.corrections.drift_factor import DriftFactor as DriftFactor
 from crossbar.array.corrections.input_range import InputRange as InputRange
 from crossbar.array.corrections.low_rank import LowRankPath as LowRankPath
 from crossbar.array.corrections.output_affine import OutputAffine as OutputAffine
+from crossbar.array.corrections.stuck_cells import StuckCellPath as StuckCellPath
 from crossbar.array.corrections.together import Corrections as Corrections
 
 CORRECTIONS: Mapping[str, type[AbstractCorrection]] = MappingProxyType(
@@ -21,6 +22,7 @@ CORRECTIONS: Mapping[str, type[AbstractCorrection]] = MappingProxyType(
         "drift": DriftFactor,
         "output_affine": OutputAffine,
         "low_rank": LowRankPath,
+        "stuck_cells": StuckCellPath,
     }
 )
 """Corrections of every layer, by the name under which its `array.corrections` holds them."""
