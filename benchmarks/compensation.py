@@ -147,15 +147,16 @@ ROWS: dict[str, Row] = {
         f"resnet20 64, stuck {low:.2%} low {high:.2%} high, {name}": Row(
             device=_stuck(low, high),
             mapping=mapping,
-            compensation=replace(ON, known_faults=known),
+            compensation=replace(ON, known_faults=known, faults_corrected=corrected),
             remedy="stuck",
             target="<= 0.2 lost",
         )
         for low, high in (STUCK, STUCK[::-1])
-        for name, mapping, known in (
-            ("unknown to the cells", {}, False),
-            ("taken up by partners", {}, True),
-            ("taken up by partners, 2 x 4 bits", TWO_CELLS, True),
+        for name, mapping, known, corrected in (
+            ("unknown to the cells", {}, False, True),
+            ("taken up by partners", {}, True, False),
+            ("scale for the correction", {}, True, True),
+            ("scale for the correction, 2 x 4 bits", TWO_CELLS, True, True),
         )
     },
     "mnist 128, Zhang's arrays, as it is": Row(

@@ -20,6 +20,8 @@ from calibration.mime import attach_thresholds, calibrate_thresholds
 from calibration.mime.attach import reason_against_thresholds
 from calibration.output_affine import fit_output_affine
 from crossbar.batches import model_input
+from crossbar.compensation.reprogram import compensate_wires
+from crossbar.compensation.stuck_correction import correct_stuck_cells
 from crossbar.conversion import analog_layers
 from devices.arguments import check_fields, checked
 
@@ -74,6 +76,28 @@ def _no_calibrated_adc(model: nn.Module) -> str | None:
     return "`model` has no layer with ADC(range='calibrated')."
 
 
+def _no_wires(model: nn.Module) -> str | None:
+    if any(not layer.array.config.wires.ideal for layer in analog_layers(model)):
+        return None
+    return "`model` has no layer whose wires have a resistance."
+
+
+def _no_stuck_cells(model: nn.Module) -> str | None:
+    if any(layer.array.config.device.stuck is not None for layer in analog_layers(model)):
+        return None
+    return "`model` has no layer of a device with stuck cells."
+
+
+def _compensate_wires(model: nn.Module) -> None:
+    """Program the chip anew, with targets for its wires."""
+    compensate_wires(model, generator=torch.Generator().manual_seed(0))
+
+
+def _correct_stuck_cells(model: nn.Module) -> None:
+    """Correct known stuck cells digitally."""
+    correct_stuck_cells(model)
+
+
 def _low_rank(model: nn.Module, reference: nn.Module, batches: Iterable[Any]) -> nn.Module:
     """Learn rank-4 side paths with Adam."""
     model = attach_low_rank(model, rank=4, generator=torch.Generator().manual_seed(0))
@@ -103,6 +127,16 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             lambda model, reference, batches: calibrate_adc_ranges(model, batches),
             refusal=_no_calibrated_adc,
             step="calibrate_adc_ranges",
+        ),
+        "wires": Remedy(
+            lambda model, reference, batches: _compensate_wires(model),
+            refusal=_no_wires,
+            step="compensate_wires",
+        ),
+        "stuck cells": Remedy(
+            lambda model, reference, batches: _correct_stuck_cells(model),
+            refusal=_no_stuck_cells,
+            step="correct_stuck_cells",
         ),
         "drift": Remedy(lambda model, reference, batches: compensate_drift(model), step="compensate_drift"),
         "drift per column": Remedy(

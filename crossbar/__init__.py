@@ -20,6 +20,7 @@ from crossbar.compensation import NothingToCompensateWarning as NothingToCompens
 from crossbar.compensation.products import ProductProgramming as ProductProgramming
 from crossbar.compensation.products import program_by_products as program_by_products
 from crossbar.compensation.report import compensation_report as compensation_report
+from crossbar.compensation.reprogram import compensate_wires as compensate_wires
 from crossbar.compensation.stuck_correction import correct_stuck_cells as correct_stuck_cells
 from crossbar.config import CrossbarConfig as CrossbarConfig
 from crossbar.conversion import DigitalLayerWarning as DigitalLayerWarning

@@ -31,6 +31,9 @@ class WireCompensation:
     """Where cells have levels, let less significant cells take up what the rounding of the others leaves over."""
     known_faults: bool = True
     """Take stuck cells as known: their partners and less significant cells take up their error."""
+    faults_corrected: bool = False
+    """What stuck cells still keep from their weights is added digitally afterwards (`crossbar.correct_stuck_cells`), and
+    does not count when the scale is chosen."""
     tolerance: float = 1e-3
     """Error of the transfer matrices at which an array is done, rms, relative to the signal."""
     max_solutions: int = 12
@@ -48,6 +51,7 @@ class WireCompensation:
         check_nonnegative("time", self.time, hint="It is in seconds since programming.")
         check_boolean("error_feedback", self.error_feedback)
         check_boolean("known_faults", self.known_faults)
+        check_boolean("faults_corrected", self.faults_corrected)
         check_finite("tolerance", self.tolerance)
         if not 0 < self.tolerance < 1:
             raise FieldValueError(

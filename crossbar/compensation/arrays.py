@@ -35,7 +35,8 @@ class Arrays:
     alone: Tensor | None
     """1 for cells without a partner of the other sign, else 0, (tiles, rows, cols); None where all have one."""
     importance: Tensor
-    """Square of each weight's input shift, 0 for reference columns, (blocks, inputs, outputs)."""
+    """Square of each weight's input shift, (blocks, inputs, outputs); 0 for reference columns, and for weights of stuck
+    cells that are corrected digitally."""
     component: Tensor
     """Number of the set of tiles that share weights, int64, (tiles,)."""
 
@@ -136,6 +137,9 @@ def _arrays(placement: Placement, tiles: Tensor, config: CrossbarConfig, faults:
             cells.exists, faults.reshape(-1)[cells.cell.view(-1)].view(cells.cell.shape), torch.nan
         )
     alone = cells.exists & ~cells.paired[:, :, None]
+    importance = _importance(part, cells)
+    if sorted_faults is not None and config.compensation is not None and config.compensation.faults_corrected:
+        importance = importance * sorted_faults.isnan().flatten(1, 2).all(1)
     return Arrays(
         placement=part,
         tiles=tiles,
@@ -145,7 +149,7 @@ def _arrays(placement: Placement, tiles: Tensor, config: CrossbarConfig, faults:
         alone=cells.spread(alone.float(), cells.cell.new_zeros(part.used.shape, dtype=torch.float32))
         if bool(alone.any())
         else None,
-        importance=_importance(part, cells),
+        importance=importance,
         component=_components(part),
     )
 

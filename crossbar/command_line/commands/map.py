@@ -22,6 +22,7 @@ from crossbar.command_line.study import (
     merged,
     read_toml,
 )
+from crossbar.compensation.report import compensation_report
 from crossbar.conversion import convert_to_analog
 from crossbar.cost import ARCHITECTURES, cost_report, cost_table, count_events
 from crossbar.lifecycle import program_analog_weights
@@ -34,9 +35,11 @@ EXAMPLES = """examples:
   python -m crossbar map digits --set mapping.rows=64 mapping.cols=64 mapping.cell_bits=1 mapping.squeezed_planes=3
   python -m crossbar map resnet20 --folder ../shared/data --digital fc --output resnet20.nc
   python -m crossbar map digits --set adc.bits=8 inputs.dac_bits=1 --cost ISAAC_2016
+  python -m crossbar map digits --set device=RRAM wires.row=5 wires.column=10 compensation.time=0
   python -m crossbar map package.module:function --checkpoint model.safetensors --config study.toml --input 3 32 32
 """
 _IMAGES = 20
+_COMPENSATED = ("scale", "signal_before", "error_before", "error_after", "at_g_max")
 _SHOWN = ("crossbars", "cells", "utilization", "adc_conversions", "input_cycles")
 
 
@@ -70,6 +73,11 @@ def run(options: argparse.Namespace) -> int:
         sys.stdout.write(f"\n{cost_table(cost)}")
         if options.output is not None:
             _store(cost, options.output.with_suffix(".cost.nc"))
+    if config.compensation is not None:
+        program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
+        compensated = compensation_report(analog)
+        sys.stdout.write(f"\n{compensation_table(compensated)}")
+        report = report.merge(compensated, combine_attrs="drop_conflicts")
     if options.output is not None:
         _store(report, options.output)
     return 0
@@ -112,6 +120,18 @@ def mapping_table(report: xr.Dataset) -> str:
         totals["utilization"] = totals["cells"] / arrays if arrays else 0.0
         lines.append(_line(mapping, [_number(name, totals[name]) for name in _SHOWN], width))
     notes = [f"{name}: {report[name].attrs['long_name']}" for name in _SHOWN]
+    return "\n".join([*lines, "", *notes]) + "\n"
+
+
+def compensation_table(report: xr.Dataset) -> str:
+    """Return the report of `crossbar.compensation_report` as text: a line per layer, then what the numbers are."""
+    names = report.layer.values.tolist()
+    width = max(len(name) for name in (*names, "layer"))
+    lines = [_line("layer", _COMPENSATED, width)]
+    for name in names:
+        at_layer = report.sel(layer=name)
+        lines.append(_line(name, [f"{float(at_layer[figure]):.3g}" for figure in _COMPENSATED], width))
+    notes = [f"{name}: {report[name].attrs['long_name']}" for name in _COMPENSATED]
     return "\n".join([*lines, "", *notes]) + "\n"
 
 
