@@ -20,6 +20,7 @@ VALUES = {
     "drift": {"factor": torch.tensor([1.0, 1.5, 2.0])},
     "output_affine": {"scale": torch.tensor([1.0, 1.5, 2.0]), "offset": torch.tensor([0.0, 0.5, 1.0])},
     "low_rank": {"down": torch.ones(2, 6), "up": torch.ones(1, 3, 2)},
+    "stuck_cells": {"place": torch.tensor([1, 8]), "value": torch.tensor([0.5, -0.5]), "size": torch.tensor([3, 6])},
 }
 """Numbers of each correction for a layer of 6 inputs and 3 outputs: two row blocks, two slices, both signs."""
 
