@@ -169,3 +169,27 @@ def test_time_must_be_a_time():
 def test_drift_before_programming_is_refused():
     with pytest.raises(RuntimeError, match="program_analog_weights"):
         xb.drift_analog_weights(xb.convert_to_analog(nn.Linear(3, 2), CONFIG), 10.0)
+
+
+@pytest.mark.parametrize("encoding", ["differential", "offset"])
+def test_what_offset_inputs_leave_of_real_cells_is_added(encoding):
+    """The offset is subtracted for the ideal weights; cells behind wires give less, in either way to read."""
+    config = xb.CrossbarConfig(
+        device=replace(xb.devices.RRAM, read_noise=None),
+        wires=xb.Wires(row=20.0, column=20.0, driver=200.0, sense=200.0),
+        mapping=xb.MappingConfig(rows=16, cols=16, encoding=encoding),
+        inputs=xb.InputConfig(negative="offset"),
+    )
+    torch.manual_seed(0)
+    digital, x, outputs = nn.Linear(30, 5), torch.randn(4, 30), {}
+    for plan in ("collapsed", "tiled"):
+        layer = xb.convert_to_analog(digital, replace(config, plan=plan)).eval()
+        xb.program_analog_weights(layer)
+        outputs[plan] = layer(x).detach()
+    codes = layer.input_codes(x) + 128.0
+    read = codes @ layer.array.effective_weight.t() - 128 * layer.array.placement.to_weight().sum(0)
+    scale = x.abs().amax(1, keepdim=True) / 127
+    torch.testing.assert_close(
+        outputs["collapsed"], read.detach() * scale + digital.bias.detach(), rtol=1e-3, atol=1e-4
+    )
+    torch.testing.assert_close(outputs["tiled"], outputs["collapsed"], rtol=1e-3, atol=1e-3)
