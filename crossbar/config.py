@@ -7,6 +7,7 @@ import devices
 from crossbar.converters import ADC, InputConfig
 from crossbar.wire_compensation import WireCompensation
 from devices import Device, Wires, check_read_voltage
+from devices.display import html_table, short_repr
 from devices.validation import FieldTypeError, FieldValueError, check_choice, check_instance, check_integer
 from mapping import ENCODINGS, MappingConfig
 
@@ -37,6 +38,9 @@ class CrossbarConfig:
     chunk: int = 2**20
     """Numbers that the tiled plan holds of one product at a time: bit lines that share word lines x cycles x input
     vectors. It bounds the memory of a read; a product that stays in the cache is converted fastest."""
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     def __post_init__(self) -> None:
         """Refuse combinations that cannot be."""

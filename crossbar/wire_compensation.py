@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from devices import Wires
+from devices.display import html_table, short_repr
 from devices.validation import (
     FieldValueError,
     check_boolean,
@@ -38,6 +39,9 @@ class WireCompensation:
     """Error of the transfer matrices at which an array is done, rms, relative to the signal."""
     max_solutions: int = 12
     """Transfer matrices computed per array at the most."""
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""

@@ -1,7 +1,8 @@
 """A memory cell as a composition of independent effects."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from devices.display import html_table, short_repr
 from devices.drift.base import AbstractDrift
 from devices.plausibility import warn_conductance
 from devices.programming.base import AbstractProgrammingError
@@ -43,12 +44,15 @@ class Device:
     """How the conductance moves with time."""
     stuck: StuckCells | None = None
     """Cells that do not answer to programming."""
-    validity: ValidityRange | None = None
+    validity: ValidityRange | None = field(default=None, repr=False)
     """Where the numbers were measured; use outside of it warns. None: nothing is known about that."""
     name: str = ""
     """Name of the device."""
-    source: str = ""
+    source: str = field(default="", repr=False)
     """Paper, table or measurement the numbers come from."""
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     def __post_init__(self) -> None:
         """Refuse a window or a number of levels that cannot be."""

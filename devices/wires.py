@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from devices.display import html_table, short_repr
 from devices.plausibility import warn_resistance
 from devices.validation import check_nonnegative
 
@@ -25,6 +26,9 @@ class Wires:
     """Output resistance of a word-line driver, in series with its first segment [ohm]."""
     sense: float = 0.0
     """Input resistance of the sense circuit, in series with the last bit-line segment [ohm]."""
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     def __post_init__(self) -> None:
         """Refuse resistances that cannot be."""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from devices.display import html_table, short_repr
 from devices.validation import FieldValueError, check_boolean, check_choice, check_instance, check_integer
 from mapping.encodings import ENCODINGS, AbstractEncoding
 from mapping.encodings.planes import slice_widths
@@ -52,6 +53,9 @@ class MappingConfig:
     """Release arrays that hold only zeros, without squeezing."""
     merge_columns: bool = False
     """Store equal bit columns of an output once, drop empty ones and pack the rest."""
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     def __post_init__(self) -> None:
         """Refuse mappings that cannot be."""

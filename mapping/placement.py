@@ -60,6 +60,12 @@ class Placement:
     references: int = 0
     """Reference columns, numbered as outputs after the real ones."""
 
+    def __repr__(self) -> str:
+        """Say how many arrays it takes, not what is in them."""
+        rows, cols = self.array_shape
+        size = f"{self.inputs} inputs, {self.outputs} outputs, {self.planes} planes"
+        return f"Placement({size}: {self.tiles} tiles of {rows}x{cols})"
+
     @property
     def tiles(self) -> int:
         """Number of arrays that the placement occupies."""

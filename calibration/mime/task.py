@@ -34,6 +34,14 @@ class Task:
     parent: str
     """Fingerprint of the parent's weights."""
 
+    def __repr__(self) -> str:
+        """Say how much there is of everything."""
+        sizes = {
+            name: sum(value.numel() for value in values.values())
+            for name, values in (("thresholds", self.thresholds), ("batch-norm numbers", self.batchnorm))
+        }
+        return f"Task({', '.join(f'{size} {name}' for name, size in sizes.items())}, head {self.head})"
+
 
 class Slot(NamedTuple):
     """Where a module keeps one of its tensors or children: replacing the entry replaces nothing else."""

@@ -36,6 +36,12 @@ class TrainedTask(NamedTuple):
     history: xr.Dataset
     """Loss, accuracy, mean threshold and time over the epochs."""
 
+    def __repr__(self) -> str:
+        """Say what was learnt and how it ended."""
+        last = self.history.isel(epoch=-1)
+        ended = ", ".join(f"{name} {float(last[name]):.4g}" for name in ("loss", "accuracy") if name in last)
+        return f"TrainedTask({self.task}, {self.history.sizes['epoch']} epochs: {ended})"
+
 
 @checked
 def train_task(

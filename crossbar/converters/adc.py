@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from devices.arguments import checked
+from devices.display import html_table, short_repr
 from devices.plausibility import warn_ratio
 from devices.validation import check_choice, check_integer, check_nonnegative, check_positive
 
@@ -32,6 +33,9 @@ class ADC:
     nonlinearity_spread: float = 0.0
     """Standard deviation of the integral non-linearity at half range [codes], drawn at programming; a converter deviates
     by `bow * 4 u (1 - |u|)` where u is the current over the range."""
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from crossbar.converters.straight_through import round_straight_through
+from devices.display import html_table, short_repr
 from devices.plausibility import warn_voltage
 from devices.validation import FieldValueError, check_choice, check_integer, check_positive
 
@@ -29,6 +30,9 @@ class InputConfig:
     negative: Literal["two_phase", "bipolar", "offset"] = "two_phase"
     """Negative inputs are read in a second phase and subtracted, driven as negative voltages in the same one, or every
     input is raised by half of the code range, whose product with the ideal weights the periphery subtracts."""
+
+    __repr__ = short_repr
+    _repr_html_ = html_table
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""

@@ -39,6 +39,11 @@ class Fit:
     measurements: Measurements
     """What it was fitted to."""
 
+    def __repr__(self) -> str:
+        """Say what was found, and how well each effect describes the data."""
+        goodness = ", ".join(f"{name} p = {float(p):.2g}" for name, p in self.goodness.p_value.to_series().items())
+        return f"Fit({self.device!r}; {goodness})"
+
 
 @checked
 def fit(
