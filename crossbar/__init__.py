@@ -1,4 +1,46 @@
-"""The emulator, and the names that users need: `import crossbar as xb`."""
+"""The emulator, and the names that users need: `import crossbar as xb`.
+
+A PyTorch network goes in, the same network comes out on emulated crossbars:
+
+>>> config = xb.CrossbarConfig(device=xb.devices.RRAM, wires=xb.Wires(row=5.0, column=10.0))
+>>> analog = xb.convert_to_analog(model, config)
+>>> xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
+>>> outputs = analog(inputs)
+
+`help` of any name below explains it; configs explain every field. SI units; arrays are (rows, cols): word lines, bit lines.
+
+Contents
+--------
+Describe a technology
+    CrossbarConfig, and its parts: Device, Wires, MappingConfig, InputConfig, ADC, WireCompensation. Published cells are in
+    `xb.devices` (`devices.list_presets()`), and `devices.fit` makes one of measurements. lossless_bits. As text:
+    config_to_json, config_from_json.
+Convert a model
+    convert_to_analog, convert_to_digital, digital_twin, analog_layers, named_analog_layers; what stands for layers of other
+    libraries and your own: `crossbar.adapters`, ADAPTERS; DigitalLayerWarning.
+Layers, made like torch's
+    AnalogLinear, AnalogConv1d, AnalogConv2d, AnalogConv3d, AnalogConvTranspose1d, AnalogConvTranspose2d,
+    AnalogConvTranspose3d; modules of several matrices: DecomposedRecurrent, DecomposedRecurrentCell, DecomposedAttention
+    (once AnalogRecurrent, AnalogMultiheadAttention). ANALOG_LAYERS; for layers of your own: AbstractAnalogLayer,
+    AbstractComposite, CrossbarArray, Plan.
+A chip and its life
+    program_analog_weights, drift_analog_weights, remap_analog_weights; StaleChipWarning, NothingToCompensateWarning.
+    Winning accuracy back: `import calibration`.
+Where weights lie
+    map_weight, Placement, mapping_report; more in `mapping`.
+Wires
+    transfer_matrix, solve_crossbar, input_admittance, read_power, split_read_power, ir_drop_estimate, plot_ir_drop.
+Energy, latency, area
+    count_events, cost_report, cost_table, peak_report, write_cost, tops_per_watt; prices: Architecture, Component,
+    `xb.architectures`, scale_to_node, architecture_to_json, architecture_from_json; converters: AbstractADCLaw, FixedADC,
+    IsaacScalingADC, LinearInBitsADC, SurveyADC.
+Studies
+    Sweep, with_fields, process_pool, load_sweep, sweep_status, sweep_failures, SweepError, export_netcdf.
+Pictures
+    plot_against, plot_before_after, plot_heat_map, plot_pareto, plot_bit_planes, plot_cost_bars, save_figure.
+
+From the command line: `python -m crossbar --help`.
+"""
 
 try:
     import devices as devices

@@ -103,7 +103,7 @@ def family_page(module: ModuleType, members: list[tuple[str, object]]) -> str:
     for path, value in members:
         kind = "class" if inspect.isclass(value) else "function"
         lines += [f".. auto{kind}:: {path}"]
-        lines += ["   :members:", "   :undoc-members:"] if kind == "class" else []
+        lines += ["   :members:"] if kind == "class" else []
         lines += [""]
     return "\n".join(lines)
 
