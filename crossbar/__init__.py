@@ -28,10 +28,13 @@ A chip and its life
     Winning accuracy back: `import calibration`.
 Where weights lie
     map_weight, Placement, mapping_report; more in `mapping`.
+Programming for the wires
+    compensate_wires (or `CrossbarConfig(compensation=...)`), compensation_report; in a closed loop program_by_products,
+    ProductProgramming; digitally, for known stuck cells, correct_stuck_cells.
 Wires
     transfer_matrix, solve_crossbar, input_admittance, read_power, split_read_power, ir_drop_estimate, plot_ir_drop.
 Energy, latency, area
-    count_events, cost_report, cost_table, peak_report, write_cost, tops_per_watt; prices: Architecture, Component,
+    count_events, cost_report, cost_table, compare_costs, peak_report, write_cost, tops_per_watt; prices: Architecture, Component,
     `xb.architectures`, scale_to_node, architecture_to_json, architecture_from_json; converters: AbstractADCLaw, FixedADC,
     IsaacScalingADC, LinearInBitsADC, SurveyADC.
 Studies
