@@ -34,9 +34,9 @@ Programming for the wires
 Wires
     transfer_matrix, solve_crossbar, input_admittance, read_power, split_read_power, ir_drop_estimate, plot_ir_drop.
 Energy, latency, area
-    count_events, cost_report, cost_table, compare_costs, peak_report, write_cost, tops_per_watt; prices: Architecture, Component,
-    `xb.architectures`, scale_to_node, architecture_to_json, architecture_from_json; converters: AbstractADCLaw, FixedADC,
-    IsaacScalingADC, LinearInBitsADC, SurveyADC.
+    count_events, cost_report, cost_table, compare_costs, peak_report, write_cost, tops_per_watt; prices: Architecture,
+    Component, `xb.architectures`, scale_to_node, architecture_to_json, architecture_from_json; converters: AbstractADCLaw,
+    FixedADC, IsaacScalingADC, LinearInBitsADC, SurveyADC.
 Studies
     Sweep, with_fields, process_pool, load_sweep, sweep_status, sweep_failures, SweepError, export_netcdf.
 Pictures
