@@ -29,8 +29,8 @@ BIT_SERIAL = xb.CrossbarConfig(
 ONE_PLANE = replace(BIT_SERIAL, mapping=replace(BIT_SERIAL.mapping, cell_bits=7))
 ONE_ADC_PER_PAIR = replace(ONE_PLANE, adc=xb.ADC(bits=8, subtraction="analog"))
 LAYERS = {
-    "Linear 512x512 b256": (lambda: nn.Linear(512, 512), (256, 512), 1.3, 2.5),
-    "Conv2d 64->64 3x3 16x16 b32": (lambda: nn.Conv2d(64, 64, 3, padding=1), (32, 64, 16, 16), 1.5, 3.0),
+    "Linear 512x512 b256": (lambda: nn.Linear(512, 512), (256, 512), 1.3, 2.5, 50),
+    "Conv2d 64->64 3x3 16x16 b32": (lambda: nn.Conv2d(64, 64, 3, padding=1), (32, 64, 16, 16), 1.5, 3.0, 65),
 }
 
 
@@ -85,9 +85,9 @@ def bare_products(analog: xb.AbstractAnalogLayer, x: Tensor) -> Callable[[], Non
 
 def layer_rows(rounds: int) -> Iterator[tuple[str, float, str]]:
     """Yield (what, ratio, target) for single layers."""
-    for name, (make, shape, target, noisy_target) in LAYERS.items():
+    for name, (make, shape, target, noisy_target, integer_target) in LAYERS.items():
         layer, x = make().eval(), torch.rand(shape)
-        tiled = programmed(layer, BIT_SERIAL)
+        tiled, integer = programmed(layer, replace(BIT_SERIAL, plan="tiled")), programmed(layer, BIT_SERIAL)
         cases = {
             "torch": reader(layer, x),
             "collapsed": reader(programmed(layer, PLAIN), x),
@@ -100,8 +100,10 @@ def layer_rows(rounds: int) -> Iterator[tuple[str, float, str]]:
             {"bare": bare_products(tiled, x), "tiled": reader(tiled, x)}, base="bare", rounds=max(3, rounds // 3)
         )
         yield f"{name}: tiled 8-bit bit-serial, ADC / bare products", found["tiled"], "<= 1.5"
-        found = ratios({"torch": reader(layer, x), "tiled": reader(tiled, x)}, base="torch", rounds=max(3, rounds // 3))
+        serial = {"torch": reader(layer, x), "tiled": reader(tiled, x), "integer": reader(integer, x)}
+        found = ratios(serial, base="torch", rounds=max(3, rounds // 3))
         yield f"{name}: tiled 8-bit bit-serial, ADC / torch", found["tiled"], "-"
+        yield f"{name}: the same in integers / torch", found["integer"], f"<= {integer_target}"
         x.requires_grad_()
         training = {
             "torch": trainer(make(), x),

@@ -28,7 +28,7 @@ class CrossbarConfig:
     """How currents become codes; None reads them exactly."""
     plan: Literal["auto", "collapsed", "tiled"] = "auto"
     """Read every layer as one effective weight (collapsed), or tile by tile and cycle by cycle (tiled); auto takes the
-    first wherever it gives the same numbers."""
+    first wherever it gives the same numbers, and multiplies in integers where the second may."""
     compensation: WireCompensation | None = None
     """Targets for which the arrays do behind their wires what the weights say; None programs the weights as they are."""
     parallel_rows: int | None = None

@@ -143,7 +143,7 @@ def pulses(driven: Tensor, run: LineRun, settings: DriveSettings, dtype: torch.d
     whole = driven.abs().to(torch.int32) if settings.bipolar else driven
     drive = cut_pulses(whole, run.cycles, settings.pulse_bits, dim=2).to(dtype)  # (blocks, rows, cycles, vectors)
     if settings.bipolar:
-        drive *= driven.sign()[:, :, None, :]
+        drive *= driven.sign().to(dtype)[:, :, None, :]
     return drive.flatten(2)
 
 

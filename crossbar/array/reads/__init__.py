@@ -5,9 +5,12 @@ from types import MappingProxyType
 
 from crossbar.array.reads.base import AbstractRead as AbstractRead
 from crossbar.array.reads.collapsed import CollapsedRead as CollapsedRead
+from crossbar.array.reads.integer import IntegerRead as IntegerRead
 from crossbar.array.reads.plan import Plan as Plan
 from crossbar.array.reads.plan import choose_plan as choose_plan
 from crossbar.array.reads.tiled import TiledRead as TiledRead
 
-READS: Mapping[str, type[AbstractRead]] = MappingProxyType({"collapsed": CollapsedRead, "tiled": TiledRead})
+READS: Mapping[str, type[AbstractRead]] = MappingProxyType(
+    {"collapsed": CollapsedRead, "integer": IntegerRead, "tiled": TiledRead}
+)
 """Ways to read by the `kind` of a `Plan`."""

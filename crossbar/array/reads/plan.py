@@ -1,17 +1,21 @@
-"""Which of the two read plans a layer uses, and why."""
+"""Which of the read plans a layer uses, and why."""
 
 from dataclasses import dataclass
 from typing import Literal
 
 from crossbar.config import CrossbarConfig
+from devices import ExactProgramming
+
+_BYTE = 127
+"""Largest number of either sign that one byte holds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
     """How a layer is read."""
 
-    kind: Literal["collapsed", "tiled"]
-    """One effective weight, or tile by tile."""
+    kind: Literal["collapsed", "integer", "tiled"]
+    """One effective weight, or tile by tile, in integers or in floating point."""
     reason: str
     """Why this plan was chosen."""
 
@@ -26,4 +30,27 @@ def choose_plan(config: CrossbarConfig) -> Plan:
         return Plan(kind="tiled", reason="the fresh read noise of a reference column is common to its bit lines")
     if config.adc is None:
         return Plan(kind="collapsed", reason="without an ADC everything after the array is linear")
-    return Plan(kind="tiled", reason=f"a {config.adc.bits}-bit ADC converts every tile and cycle by itself")
+    reason = f"a {config.adc.bits}-bit ADC converts every tile and cycle by itself"
+    obstacle = _obstacle_to_integers(config)
+    if obstacle is None:
+        return Plan(kind="integer", reason=f"{reason}, and cells exactly on their levels give sums of whole numbers")
+    return Plan(kind="tiled", reason=f"{reason}, not in integers of one byte because of {obstacle}")
+
+
+def _obstacle_to_integers(config: CrossbarConfig) -> str | None:
+    """Return what keeps currents from being sums of products of bytes, or None."""
+    device, adc = config.device, config.adc
+    exact = isinstance(device.programming, ExactProgramming)
+    obstacles = {
+        "programming errors": not exact,
+        "read noise": device.read_noise is not None,
+        "drift": device.drift is not None,
+        "stuck cells": device.stuck is not None,
+        "wires": not config.wires.ideal,
+        "errors of the converters": adc is not None and adc.has_errors,
+        "reference columns": config.mapping.reference_column,
+        "sparse bit lines": config.mapping.merge_columns,
+        f"cells of {config.mapping.cell_bits} bits": 2**config.mapping.cell_bits - 1 > _BYTE,
+        f"pulses of {config.inputs.pulse_bits} bits": 2 ** (config.inputs.pulse_bits or 0) - 1 > _BYTE,
+    }
+    return next((name for name, present in obstacles.items() if present), None)

@@ -144,6 +144,8 @@ def count_products(run):
             result = function(*arguments, **(keywords or {}))
             if function in (torch.ops.aten.mm.default, torch.ops.aten.bmm.default):
                 sizes.append(result.numel())
+            if function is torch.ops.aten._int_mm.out:  # one block of what is held
+                sizes.append(result.untyped_storage().nbytes() // result.element_size())
             return result
 
     with torch.no_grad(), Recorder():

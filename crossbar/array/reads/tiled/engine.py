@@ -12,6 +12,7 @@ from torch import Tensor
 
 from crossbar.array.converter_steps import adc_signed
 from crossbar.array.drive import DriveSettings, drive_settings, driven_codes, phases, pulses
+from crossbar.array.reads.tiled.product import product
 from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, may_clip
 from crossbar.config import CrossbarConfig
 from crossbar.converters import highest_code
@@ -126,9 +127,11 @@ def _read_driven(
     blocks, cycles = run.lines.blocks, run.lines.cycles
     conversions = slice(run.first, run.first + blocks * run.conversions)
     drive = pulses(driven, run.lines, settings.drive, tables.matrix.dtype)  # (blocks, rows, cycles * vectors)
-    currents = _product(_run_rows(tables.matrix, run), drive)  # (blocks, conversions, cycles * vectors)
+    currents = product(_run_rows(tables.matrix, run), drive)  # (blocks, conversions, cycles * vectors)
+    if tables.unit is not None:
+        currents = _from_levels(currents, drive, tables, run)
     if tables.variance is not None:
-        noise = _product(_run_rows(tables.variance, run), drive * drive).clamp_(min=0).sqrt_()
+        noise = product(_run_rows(tables.variance, run), drive * drive).clamp_(min=0).sqrt_()
         currents.addcmul_(noise, torch.randn_like(noise))
     if settings.highest:
         _convert(currents, tables, conversions, settings)
@@ -145,11 +148,23 @@ def _run_rows(values: Tensor, run: BlockRun) -> Tensor:
     return part.view(run.lines.blocks, run.conversions, -1)[:, :, run.lines.first_row :]
 
 
-def _product(matrix: Tensor, drive: Tensor) -> Tensor:
-    """Multiply block by block; one large block is cheaper as a plain product than as a batch of one."""
-    if matrix.shape[0] == 1:
-        return torch.mm(matrix[0], drive[0])[None]
-    return torch.bmm(matrix, drive)
+def _from_levels(sums: Tensor, drive: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
+    """Give sums of levels (blocks, conversions, columns), of pulses (blocks, rows, columns), their unit.
+
+    A fused multiply-add would round once or twice by where in a row a number stands, so there is none.
+    """
+    unit, lowest = tables.unit, tables.lowest
+    if unit is None:
+        return sums
+    shape = (run.lines.blocks, run.conversions, 1)
+    conversions = slice(run.first, run.first + run.lines.blocks * run.conversions)
+    currents = sums.to(unit.dtype).mul_(unit[conversions].view(shape))
+    if lowest is None:
+        return currents
+    lines = tables.row_index[run.lines.first : run.lines.first + run.lines.blocks, None, run.lines.first_row :]
+    driven = product((lines >= 0).to(drive.dtype), drive).to(unit.dtype)  # (blocks, 1, columns)
+    worth = lowest[conversions].view(shape)
+    return currents.add_((worth[:, :1] if run.common_lowest else worth) * driven)
 
 
 def _convert(currents: Tensor, tables: ReadTables, conversions: slice, settings: ReadSettings) -> None:

@@ -39,6 +39,8 @@ def _operator(
     adc_bow: Tensor | None,
     row_index: Tensor,
     row_shift: Tensor,
+    unit: Tensor | None,
+    lowest: Tensor | None,
     description: str,
 ) -> Tensor:
     tables = ReadTables(
@@ -50,6 +52,8 @@ def _operator(
         adc_bow=adc_bow,
         row_index=row_index,
         row_shift=row_shift,
+        unit=unit,
+        lowest=lowest,
     )
     return read_tiles(codes, tables, *_described(description))
 
@@ -65,6 +69,8 @@ def _shape_only(
     adc_bow: Tensor | None,
     row_index: Tensor,
     row_shift: Tensor,
+    unit: Tensor | None,
+    lowest: Tensor | None,
     description: str,
 ) -> Tensor:
     return codes.new_empty(_described(description)[1].sums, codes.shape[1])
@@ -79,6 +85,7 @@ def _described(description: str) -> tuple[tuple[BlockRun, ...], ReadSettings]:
             first=run["first"],
             conversions=run["conversions"],
             segments=tuple((start, stop, first) for start, stop, first in run["segments"]),
+            common_lowest=run["common_lowest"],
         )
         for run in data["runs"]
     )

@@ -1,5 +1,6 @@
 """The tiled read: every tile, input cycle and slice is read and converted by itself."""
 
+from abc import abstractmethod
 from dataclasses import fields
 from typing import final
 
@@ -22,8 +23,7 @@ from mapping import subtract_references
 _TABLES = tuple(f.name for f in fields(ReadTables))
 
 
-@final
-class TiledRead(AbstractRead):
+class AbstractTiledRead(AbstractRead):
     """Read block by block through the converters; a gradient passes as if they were ideal (straight through)."""
 
     scale: Tensor
@@ -56,11 +56,12 @@ class TiledRead(AbstractRead):
         analog = config.adc is not None and config.adc.subtraction == "analog"
         found = find_conversions(placement, analog_subtraction=analog)
         tables, self.runs = read_tables(solved, found, adc_steps(solved, found))
-        for name in _TABLES:
-            setattr(self, name, getattr(tables, name))
         # Ranges that are still to be calibrated leave nothing to read with.
         waiting = calibrated_adc(config) and solved.calibrated_steps is None
         self.settings = None if waiting else read_settings(placement, config, tables)
+        tables = self.multiplied(tables)
+        for name in _TABLES:
+            setattr(self, name, getattr(tables, name))
         self._description = "" if self.settings is None else describe_read(self.runs, self.settings)
         self._groups = placement.groups
         self.scale, self.offset_output = placement.scale, offset_output(placement, config)
@@ -68,6 +69,10 @@ class TiledRead(AbstractRead):
         self.share = output_share(placement, solved.gain).to(dtype) if placement.references else None
         digital = digital_weight(placement, config.device, common=solved.common)
         self.digital = None if digital is None else digital.t().to(dtype).contiguous()
+
+    @abstractmethod
+    def multiplied(self, tables: ReadTables) -> ReadTables:
+        """Return the tables with the numbers in the form in which they are multiplied."""
 
     def read(self, codes: Tensor, wiring: Wiring) -> Tensor:
         """Read every conversion."""
@@ -96,3 +101,12 @@ class TiledRead(AbstractRead):
             outputs = outputs + VectorWiring(self._groups).linear_map(driven, self.digital)
         outputs = outputs * self.scale
         return outputs if self.offset_output is None else outputs - self.offset_output
+
+
+@final
+class TiledRead(AbstractTiledRead):
+    """Read any cells, in floating point."""
+
+    def multiplied(self, tables: ReadTables) -> ReadTables:
+        """Return the tables as they are."""
+        return tables

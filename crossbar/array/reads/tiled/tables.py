@@ -9,6 +9,7 @@ from torch import Tensor
 from crossbar.array.collapse import column_factor
 from crossbar.array.conversions import Conversions, by_conversion, currents_of
 from crossbar.array.drive import LineRun, WordLines, ascending_from, describe_lines, word_lines
+from crossbar.array.reads.tiled.levels import level_sums
 from crossbar.array.solved import SolvedArrays
 from crossbar.config import CrossbarConfig
 from crossbar.converters import InputConfig
@@ -19,10 +20,15 @@ _SMALL_BLOCK = 4096
 
 @dataclass(frozen=True, kw_only=True)
 class ReadTables:
-    """One row per conversion, in units of the ADC step where there is an ADC, else of siemens."""
+    """One row per conversion, in units of the ADC step where there is an ADC, else of siemens.
+
+    Where cells are on their levels, whole numbers are summed and only then given a unit: sums of whole numbers are exact
+    in any order, so that a current between two codes becomes the same code whatever the batch, chunk or threads.
+    """
 
     matrix: Tensor
-    """Transfer matrices, transposed, with the sign of their word lines, (conversions, rows); 0 where no word line is."""
+    """Transfer matrices, transposed, with the sign of their word lines, (conversions, rows); 0 where no word line is.
+    Where there is a `unit`, levels, as floating point or int8."""
     variance: Tensor | None
     """Read-noise variance of their entries, (conversions, rows), or None."""
     output: Tensor
@@ -37,6 +43,10 @@ class ReadTables:
     """Inputs of the word lines of each block, -1 for none, int64, (blocks, rows)."""
     row_shift: Tensor
     """Their power-of-two shifts, int64, (blocks, rows)."""
+    unit: Tensor | None = None
+    """What one level is worth, (conversions,), where the matrix holds levels."""
+    lowest: Tensor | None = None
+    """What level 0 is worth on every driven word line, (conversions,); None: nothing."""
 
     @property
     def lines(self) -> WordLines:
@@ -56,6 +66,8 @@ class BlockRun:
     """Conversions of one block."""
     segments: tuple[tuple[int, int, int | None], ...]
     """Ranges of conversions within a block and the first output they feed, where those ascend; else None."""
+    common_lowest: bool = False
+    """Whether level 0 is worth the same on all bit lines of a block."""
 
 
 def read_tables(
@@ -73,7 +85,9 @@ def read_tables(
         Current of one ADC code [S x pulse units], (tiles, cols), or None without an ADC.
     """
     placement, config = solved.placement, solved.config
-    matrix, noise = currents_of(solved.signed_transfer, found), None
+    sums = None if steps is None else level_sums(solved, found)
+    matrix = currents_of(solved.signed_transfer, found) if sums is None else sums.levels
+    noise = unit = lowest = None
     if solved.variance is not None:
         noise = by_conversion(solved.variance, found.column)
         noise = noise if found.partner is None else noise + by_conversion(solved.variance, found.partner)
@@ -88,7 +102,11 @@ def read_tables(
             gain = 1 + relative
         # A line that cannot carry a current has no step: its codes are worth nothing, and it gives none but its offset.
         codes_per_siemens = torch.where(step > 0, gain / step, 0)[:, None]
-        matrix = matrix * codes_per_siemens
+        if sums is None:
+            matrix = matrix * codes_per_siemens
+        else:
+            unit = sums.step * codes_per_siemens[:, 0]
+            lowest = None if sums.lowest is None else sums.lowest * codes_per_siemens[:, 0]
         # One after the other: behind wires an open bit line has a step of rounding errors, whose square underflows.
         noise = None if noise is None else noise * codes_per_siemens * codes_per_siemens
     lines = word_lines(placement, found.block_tile)
@@ -101,8 +119,20 @@ def read_tables(
         adc_bow=bow,
         row_index=lines.row_index,
         row_shift=lines.row_shift,
+        unit=unit,
+        lowest=lowest,
     )
-    return tables, find_runs(found.per_block(), found.output, lines, config.inputs)
+    runs = find_runs(found.per_block(), found.output, lines, config.inputs)
+    if lowest is not None:
+        runs = tuple(replace(run, common_lowest=_common(lowest, run)) for run in runs)
+    return tables, runs
+
+
+def _common(values: Tensor, run: BlockRun) -> bool:
+    """Return whether values (conversions,) are the same on all bit lines of each block of a run."""
+    blocks = run.lines.blocks
+    own = values[run.first : run.first + blocks * run.conversions].view(blocks, run.conversions)
+    return torch.equal(own, own[:, :1].expand_as(own))
 
 
 def may_clip(tables: ReadTables, config: CrossbarConfig, highest: int) -> bool:
@@ -111,7 +141,14 @@ def may_clip(tables: ReadTables, config: CrossbarConfig, highest: int) -> bool:
         return False
     if tables.variance is not None or tables.adc_offset is not None:
         return True
-    largest = float(tables.matrix.abs().sum(1).max()) * (2**config.inputs.pulse_bits - 1) if len(tables.matrix) else 0.0
+    if not len(tables.matrix):
+        return False
+    reach = tables.matrix.abs().sum(1)
+    if tables.unit is not None:
+        reach = reach * tables.unit
+    if tables.lowest is not None:
+        reach = reach + tables.lowest * tables.matrix.shape[1]
+    largest = float(reach.max()) * (2**config.inputs.pulse_bits - 1)
     return largest > highest + 0.49
 
 
