@@ -148,7 +148,7 @@ def may_clip(tables: ReadTables, config: CrossbarConfig, highest: int) -> bool:
         reach = reach * tables.unit
     if tables.lowest is not None:
         reach = reach + tables.lowest * tables.matrix.shape[1]
-    largest = float(reach.max()) * (2**config.inputs.pulse_bits - 1)
+    largest = float(reach.max()) * int(2**config.inputs.pulse_bits - 1)
     return largest > highest + 0.49
 
 
