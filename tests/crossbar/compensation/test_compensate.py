@@ -170,6 +170,11 @@ def test_known_stuck_cells_are_taken_up_by_their_partners() -> None:
     assert known < 0.6 * relative_error(programmed(blind))
 
 
+def test_many_stuck_cells_are_no_small_window() -> None:
+    stuck = replace(DEVICE, stuck=devices.StuckCells(at_g_max=0.3))
+    assert relative_error(programmed(replace(config(), device=stuck))) > 0.5
+
+
 def test_state_travels(tmp_path: object) -> None:
     layer = xb.AnalogLinear.from_digital(torch.nn.Linear(70, 20), config(encoding="offset", cell_bits=8)).eval()
     layer.program()
