@@ -5,10 +5,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from devices import Device
+from devices import AbstractDrift, Device
 from devices.arithmetic import interpolate
 
-_KNOTS = 129
+_KNOTS = 65
 _DRAWS = 256
 
 
@@ -67,9 +67,7 @@ def cell_range(device: Device, time: float) -> CellRange:
     if device.drift is None or time == 0:
         return CellRange(low=device.g_min, high=device.g_max, programmed=(), read=(), floor=device.g_min, step=step)
     asked = torch.linspace(device.g_min, device.g_max, _KNOTS, dtype=torch.float64)
-    many = asked.expand(_DRAWS, -1).contiguous()
-    state = device.drift.draw(many, device.window, generator=torch.Generator().manual_seed(0))
-    read = device.drift.apply(many, target=many, state=state, t=time, window=device.window).mean(0)
+    read = torch.stack([_mean_at(device, device.drift, conductance, time) for conductance in asked])
     if not bool((read.diff() > 0).all()):
         raise ValueError(
             f"`compensation.time` must leave conductances that rise with what is programmed. After {time:g} s of the "
@@ -84,3 +82,10 @@ def cell_range(device: Device, time: float) -> CellRange:
         floor=device.g_min,
         step=step,
     )
+
+
+def _mean_at(device: Device, drift: AbstractDrift, asked: Tensor, time: float) -> Tensor:
+    """Return the mean of cells programmed to one conductance, over the same draws for every one of them [S]."""
+    many = asked.expand(_DRAWS)
+    state = drift.draw(many, device.window, generator=torch.Generator().manual_seed(0))
+    return drift.apply(many, target=many, state=state, t=time, window=device.window).mean()

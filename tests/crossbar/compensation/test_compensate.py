@@ -10,6 +10,7 @@ from torch import Tensor
 import crossbar as xb
 import devices
 from crossbar.array import CrossbarArray
+from crossbar.compensation.cell_range import cell_range
 from crossbar.parasitics import transfer_matrix
 from mapping import Placement
 
@@ -160,6 +161,15 @@ def test_compensated_for_a_later_time() -> None:
     later = programmed(replace(made, compensation=xb.WireCompensation(time=1e5)))
     later.drift(1e5)
     assert relative_error(later) < 5e-3 < 0.1 < relative_error(now)
+
+
+def test_cells_that_drift_each_by_itself_are_compensated_for_their_mean() -> None:
+    device = replace(DEVICE, drift=devices.PowerLawDrift(nu=0.1, nu_spread=0.01))
+    reach = cell_range(device, 1e4)
+    factor = 1e4**-0.1 * torch.tensor(0.01 * 4 * 2.302585).square().div(2).exp()  # mean of a lognormal
+    assert reach.high == pytest.approx(DEVICE.g_max * float(factor), rel=0.02)
+    asked = torch.linspace(DEVICE.g_min, DEVICE.g_max, 7)
+    torch.testing.assert_close(reach.asked(reach.means(asked)), asked, rtol=1e-4, atol=0)
 
 
 def test_known_stuck_cells_are_taken_up_by_their_partners() -> None:
