@@ -1,13 +1,19 @@
-"""Networks people run, on arrays: `python -m benchmarks.networks [--rows 128] [--cols 128]`.
+"""Networks people run, on arrays: `python -m benchmarks.networks [--rows 128] [--cols 128] [--decoder]`.
 
-`mobilenet` prints what MobileNet-v2 takes with groups in arrays of their own and packed, layer kind by layer kind.
+Prints what MobileNet-v2 takes with groups in arrays of their own and packed, layer kind by layer kind. With `--decoder`
+instead: a decoder with random weights (by default the 1.1 billion of TinyLlama's sizes) is made without memory, then
+materialised, programmed and frozen block by block, and reads one token; time, bytes per weight and peak memory.
 """
 
 import argparse
+import resource
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NamedTuple
 
+import torch
+import torch.nn.functional as F
 from torch import nn
 
 import crossbar as xb
@@ -99,6 +105,54 @@ def count_mobilenet(config: xb.MappingConfig) -> None:
     print(f"{'all':24}" + "".join(f"{total:>10}{'':10}" for total in totals.values()))
 
 
+class Block(nn.Module):
+    """One pre-norm decoder block with grouped-query attention and a gated feed-forward network, as Llama's."""
+
+    def __init__(self, width: int, hidden: int, heads: int, key_heads: int) -> None:
+        super().__init__()
+        self.heads, self.key_heads, size = heads, key_heads, width // heads
+        self.q_proj, self.o_proj = nn.Linear(width, width, bias=False), nn.Linear(width, width, bias=False)
+        self.k_proj, self.v_proj = (nn.Linear(width, key_heads * size, bias=False) for _ in range(2))
+        self.gate_proj, self.up_proj = (nn.Linear(width, hidden, bias=False) for _ in range(2))
+        self.down_proj = nn.Linear(hidden, width, bias=False)
+        self.norms = nn.ModuleList(nn.RMSNorm(width) for _ in range(2))
+
+    def forward(self, x):
+        """Return (batch, tokens, width)."""
+        y = self.norms[0](x)
+        query = self.q_proj(y).unflatten(-1, (self.heads, -1)).transpose(1, 2)
+        key, value = (p(y).unflatten(-1, (self.key_heads, -1)).transpose(1, 2) for p in (self.k_proj, self.v_proj))
+        mixed = F.scaled_dot_product_attention(query, key, value, is_causal=True, enable_gqa=True)
+        x = x + self.o_proj(mixed.transpose(1, 2).flatten(2))
+        y = self.norms[1](x)
+        return x + self.down_proj(F.silu(self.gate_proj(y)) * self.up_proj(y))
+
+
+def freeze_decoder(blocks: int, width: int, hidden: int, vocabulary: int) -> None:
+    """Convert, program and freeze a decoder block by block, read one token, and print time and memory."""
+    start = time.perf_counter()
+    with torch.device("meta"):
+        layers = [Block(width, hidden, width // 64, max(1, width // 512)) for _ in range(blocks)]
+        model = nn.Sequential(nn.Embedding(vocabulary, width), *layers, nn.Linear(width, vocabulary, bias=False))
+    weights = sum(p.numel() for p in model.parameters())
+    analog = xb.convert_to_analog(model.to(torch.bfloat16), xb.CrossbarConfig(), inplace=True).eval()
+    for part in analog:
+        part.to_empty(device="cpu")
+        for p in part.parameters():
+            nn.init.normal_(p, std=0.02) if p.ndim > 1 else nn.init.ones_(p)
+        if not isinstance(part, nn.Embedding):
+            xb.freeze_analog_weights(part, dtype=torch.bfloat16)
+    done = time.perf_counter()
+    with torch.no_grad():
+        token = int(analog(torch.zeros(1, 1, dtype=torch.int64))[0, -1].argmax())
+    held = sum(tensor.nbytes for tensor in (*analog.parameters(), *analog.buffers()))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{weights / 1e6:.0f} M weights: made, programmed and frozen in {done - start:.0f} s, token {token} in "
+        f"{time.perf_counter() - done:.1f} s; {held / weights:.2f} bytes per weight, peak {peak:.2f} GiB"
+    )
+
+
 def main() -> None:
     """Print what is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -106,7 +160,15 @@ def main() -> None:
     parser.add_argument("--cols", type=int, default=128)
     parser.add_argument("--slicing", choices=("inter", "intra"), default="inter")
     parser.add_argument("--cell-bits", type=int, default=4)
+    parser.add_argument("--decoder", action="store_true")
+    parser.add_argument("--blocks", type=int, default=22)
+    parser.add_argument("--width", type=int, default=2048)
+    parser.add_argument("--hidden", type=int, default=5632)
+    parser.add_argument("--vocabulary", type=int, default=32000)
     arguments = parser.parse_args()
+    if arguments.decoder:
+        freeze_decoder(arguments.blocks, arguments.width, arguments.hidden, arguments.vocabulary)
+        return
     count_mobilenet(
         xb.MappingConfig(
             rows=arguments.rows, cols=arguments.cols, slicing=arguments.slicing, cell_bits=arguments.cell_bits

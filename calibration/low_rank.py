@@ -40,5 +40,6 @@ def attach_low_rank(model: nn.Module, *, rank: int = 8, generator: torch.Generat
     for layer in analog_layers(model):
         path = layer.array.corrections["low_rank"]
         if isinstance(path, LowRankPath) and path.down is None:
+            layer.require_weights()
             path.attach(layer.weight_matrix().detach(), groups=layer.array.groups, rank=rank, generator=generator)
     return model

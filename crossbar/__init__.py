@@ -94,6 +94,7 @@ from crossbar.cost import peak_report as peak_report
 from crossbar.cost import scale_to_node as scale_to_node
 from crossbar.cost import tops_per_watt as tops_per_watt
 from crossbar.cost import write_cost as write_cost
+from crossbar.freezing import freeze_analog_weights as freeze_analog_weights
 from crossbar.layers import ANALOG_LAYERS as ANALOG_LAYERS
 from crossbar.layers import AbstractAnalogLayer as AbstractAnalogLayer
 from crossbar.layers import AbstractComposite as AbstractComposite

@@ -24,6 +24,7 @@ _VARIABLES = {
     "adc_conversions": "conversions of bit-line currents",
     "input_cycles": "input cycles, reads of a layer one after the other",
 }
+_BYTES = {"long_name": "memory of ideal weights, chip, reads and corrections"}
 
 
 @checked
@@ -35,7 +36,8 @@ def mapping_report(model: nn.Module, example: Tensor | None = None, *, inference
     Parameters
     ----------
     model
-        A converted model; a programmed layer is counted as it lies on its chip, another as it would be.
+        A converted model; a programmed layer is counted as it lies on its chip, another as it would be. Of a frozen layer
+        no codes are left, so its bit densities are NaN.
     example
         Inputs of the model, (batch, ...), from whose sizes the reads per inference follow. Default: `adc_conversions`
         and `input_cycles` are per read of each layer, with one input vector.
@@ -48,7 +50,8 @@ def mapping_report(model: nn.Module, example: Tensor | None = None, *, inference
         `crossbars`, `cells`, `utilization`, `adc_conversions`, `input_cycles` over (layer, mapping): mapping "own" and
         the keys of `mapping.accounting.BASELINES`; `bit_density_before` and `bit_density_after` over (layer, plane):
         ones per weight in each bit plane, 1 the most significant, of all bits of the codes and of what the arrays
-        store; with `squeezed_planes`, `weights` and `reads` over layer.
+        store; with `squeezed_planes`, `weights`, `reads`, `stored_bytes` (what this machine holds of the layer, its
+        ideal weights included, also where they are shared) and `bytes_per_weight` over layer.
 
     Raises
     ------
@@ -88,6 +91,12 @@ def mapping_report(model: nn.Module, example: Tensor | None = None, *, inference
     per_layer = {
         "squeezed_planes": ("layer", [layer.squeezed_planes for layer in layers.values()], {"units": "1"}),
         "weights": ("layer", [layer.weights for layer in layers.values()], {"units": "1"}),
+        "stored_bytes": ("layer", [layer.stored_bytes for layer in layers.values()], _BYTES | {"units": "B"}),
+        "bytes_per_weight": (
+            "layer",
+            [layer.stored_bytes / layer.weights for layer in layers.values()],
+            {"units": "B"},
+        ),
         "reads": ("layer", times, {"long_name": f"input vectors per {per}", "units": "1"}),
     }
     return xr.Dataset(
@@ -107,6 +116,7 @@ class _Counted(NamedTuple):
     after: Tensor
     squeezed_planes: int
     weights: int
+    stored_bytes: int
 
 
 def _count(layer: AbstractAnalogLayer) -> _Counted:
@@ -117,22 +127,37 @@ def _count(layer: AbstractAnalogLayer) -> _Counted:
         "parallel_rows": technology.parallel_rows,
         "subtract_pairs": technology.adc is not None and technology.adc.subtraction == "analog",
     }
-    weight = layer.weight_matrix().detach()
-    on_chip = layer.array.programmed_yet
-    placement = layer.array.placement if on_chip else map_weight(weight, config, groups=groups)
-    before = code_bit_density(quantize_weight(weight, config.effective_quantizer()), config.encoding)
-    footprints = {"own": footprint(placement, cycles, **read_out)}
+    frozen = layer.array.frozen
+    if frozen is not None:
+        outputs, inputs = layer.array.effective_weight.shape
+        own, before, after = frozen.footprint, torch.full((1,), torch.nan), torch.full((1,), torch.nan)
+    else:
+        weight = layer.weight_matrix().detach()
+        inputs, outputs = weight.shape
+        on_chip = layer.array.programmed_yet
+        placement = layer.array.placement if on_chip else map_weight(weight, config, groups=groups)
+        own = footprint(placement, cycles, **read_out)
+        before = code_bit_density(quantize_weight(weight, config.effective_quantizer()), config.encoding)
+        after = bit_density(placement, bits=before.numel())
+    footprints = {"own": own}
     for name, baseline in BASELINES.items():
         footprints[name] = dense_footprint(
-            baseline(config), inputs=weight.shape[0], outputs=weight.shape[1], groups=groups, cycles=cycles, **read_out
+            baseline(config), inputs=inputs, outputs=outputs, groups=groups, cycles=cycles, **read_out
         )
     return _Counted(
         footprints=footprints,
         before=before,
-        after=bit_density(placement, bits=before.numel()),
+        after=after,
         squeezed_planes=config.squeezed_planes,
-        weights=weight.numel(),
+        weights=inputs * outputs,
+        stored_bytes=stored_bytes(layer),
     )
+
+
+def stored_bytes(module: nn.Module) -> int:
+    """Return the memory that the parameters and buffers of a module take, saved or not [B]."""
+    tensors = {id(tensor): tensor for tensor in (*module.parameters(), *module.buffers())}
+    return sum(tensor.nbytes for tensor in tensors.values())
 
 
 def _value(counted: Footprint, variable: str) -> float:

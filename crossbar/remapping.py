@@ -38,6 +38,8 @@ def remap_analog_weights(
     unknown = sorted(set(mappings) - set(layers))
     if unknown:
         raise ValueError(f"`mappings` names {', '.join(unknown)}, no analog layer. Analog layers: {', '.join(layers)}.")
+    for name in mappings:
+        layers[name].require_weights()
     for name, mapping in mappings.items():
         layer = layers[name]
         array = CrossbarArray(replace(layer.array.config, mapping=mapping), groups=layer.array.groups)

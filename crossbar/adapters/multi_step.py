@@ -1,5 +1,6 @@
 """Layers of spikingjelly that run over time: its steps are folded into the batch."""
 
+from collections.abc import Sized
 from typing import Any, cast, final
 
 from torch import Tensor, nn
@@ -50,7 +51,7 @@ class MultiStep(AbstractComposite):
         """
         if self.step_mode == "s":
             return cast(Tensor, self.layer(x))
-        dimensions = cast(Tensor, self.layer.weight).ndim + 1
+        dimensions = len(cast(Sized, self.layer.kernel_size)) + 3
         if x.ndim != dimensions:
             raise ValueError(f"`x` must be (time, batch, ...), {dimensions} dimensions. Got shape {tuple(x.shape)}.")
         return cast(Tensor, self.layer(x.flatten(0, 1)).unflatten(0, x.shape[:2]))

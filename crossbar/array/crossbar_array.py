@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import fields
+from dataclasses import asdict, fields
 from typing import Any, Self
 
 import torch
@@ -14,6 +14,7 @@ from crossbar.array.collapse import digital_weight
 from crossbar.array.conversions import Conversions, find_conversions
 from crossbar.array.converter_steps import calibrated_adc
 from crossbar.array.corrections import CORRECTIONS, Corrections
+from crossbar.array.frozen import FrozenChip, frozen_chip, require_arrays, stored_frozen
 from crossbar.array.loading import check_complete, check_undamaged, described, forget_idle_units, take_over, upgraded
 from crossbar.array.operation_units import driven_units, split_rows, units_per_tile
 from crossbar.array.programming import (
@@ -110,6 +111,7 @@ class CrossbarArray(nn.Module):
     def placement(self) -> Placement:
         """Where the weights live."""
         self.require_programmed()
+        require_arrays(self.frozen)
         return Placement(**{name: getattr(self, name) for name in _PLACEMENT}, **self._shape)
 
     @property
@@ -130,6 +132,37 @@ class CrossbarArray(nn.Module):
         """The weight that slices, signs, tiles and wires act as together, (outputs, inputs per group)."""
         self.require_programmed()
         return self.reader.weight
+
+    @property
+    def frozen(self) -> FrozenChip | None:
+        """What is known of a chip whose cells were dropped by `freeze`; None for others."""
+        numbers = self._shape.get("frozen")
+        return None if numbers is None else FrozenChip(**numbers)
+
+    @property
+    def precision(self) -> torch.dtype:
+        """The type in which codes are read: that of the conductances, single precision where a frozen weight has less."""
+        return torch.promote_types(self.effective_weight.dtype, torch.float32)
+
+    @torch.inference_mode(False)
+    @torch.no_grad()
+    def freeze(self, dtype: torch.dtype | None = None) -> None:
+        """Keep what reads need and no more: the effective weight, in `dtype`, and corrections.
+
+        Raises
+        ------
+        ValueError
+            If the arrays are read tile by tile.
+        RuntimeError
+            If they are not programmed.
+        """
+        if self.frozen is None:
+            counted = frozen_chip(self.placement, self.config, self.plan)
+            for name in (*_PLACEMENT, *_CELLS, *_COMPENSATED, "transfer", "converter_errors", "weight_mark"):
+                setattr(self, name, None)
+            self.programmed = torch.empty(0, device=self.code_spread.device)
+            self._shape = {"frozen": asdict(counted)}
+        self.reader.freeze(dtype)
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -301,8 +334,12 @@ class CrossbarArray(nn.Module):
             return
         as_saved = dict(state_dict)
         upgraded(state_dict, prefix)
-        check_complete(state_dict, prefix, [*_PLACEMENT, "programmed", "time", "reader.weight"])
+        frozen = stored_frozen(state_dict, prefix)
+        arrays = [] if frozen else _PLACEMENT
+        check_complete(state_dict, prefix, [*arrays, "programmed", "time", "reader.weight"])
         check_undamaged(as_saved, prefix)
+        if frozen:
+            self.reader.keep_offset()
         take_over(self, state_dict, prefix, device=self.code_spread.device)
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
 
@@ -321,7 +358,10 @@ class CrossbarArray(nn.Module):
     def extra_repr(self) -> str:
         """Describe the arrays in a model's printout."""
         mapping = self.config.mapping
-        chip = f"{self.levels.shape[0]} tiles, t={float(self.time):g} s" if self.programmed_yet else "not programmed"
+        chip = "not programmed"
+        if self.programmed_yet:
+            chip = f"{self.frozen.crossbars if self.frozen else self.levels.shape[0]} tiles, t={float(self.time):g} s"
+            chip += ", frozen" if self.frozen else ""
         return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}"
 
 
@@ -341,7 +381,7 @@ def converters_bypassed(arrays: Iterable[CrossbarArray]) -> Iterator[None]:
 
 def _finish_loading(array: CrossbarArray, incompatible: Any) -> None:
     """Derive what a checkpoint does not hold."""
-    if array.programmed is None or array.programmed.is_meta:
+    if array.programmed is None or array.programmed.is_meta or array.frozen is not None:
         return
     forget_idle_units(array, array.placement, array.config, steps=array.corrections["adc_steps"])
     if array.reader.keeps_transfer:

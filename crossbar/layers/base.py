@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from crossbar.array import CrossbarArray, Plan
+from crossbar.array.frozen import stored_frozen
 from crossbar.array.training import training_weight
 from crossbar.config import CrossbarConfig
 from crossbar.converters import quantize_inputs
@@ -107,10 +108,36 @@ class AbstractAnalogLayer(nn.Module, ABC):
             if prefix + name in state_dict:
                 path = state_dict.pop(prefix + name)
                 state_dict[f"{prefix}array.corrections.low_rank.{name}"] = path.flatten(1) if name == "down" else path
+        if stored_frozen(state_dict, prefix + "array."):
+            self.drop_weights()
         super()._load_from_state_dict(state_dict, prefix, *args, **kwargs)
+
+    @property
+    def holds_weights(self) -> bool:
+        """Whether the ideal weights are here; a frozen layer has none."""
+        return self._parameters.get("weight") is not None
+
+    def require_weights(self) -> None:
+        """Raise unless the ideal weights are here."""
+        if not self.holds_weights:
+            raise RuntimeError(
+                "This layer is frozen: it has no ideal weights to train, to program or to go back to. Keep a copy of the "
+                "model, or of its digital weights, before `crossbar.freeze_analog_weights(model)`."
+            )
+
+    def freeze(self, dtype: torch.dtype | None = None) -> None:
+        """Keep what reads of the chip need, its effective weight in `dtype`, and drop ideal weights and cells."""
+        self.array.freeze(dtype)
+        self.drop_weights()
+
+    def drop_weights(self) -> None:
+        """Drop the ideal weights."""
+        self.weight = None  # type: ignore[assignment]
+        self._versions_read = []
 
     def program(self, *, faults: FaultMap | None = None, generator: torch.Generator | None = None) -> None:
         """Program a fresh chip from the ideal weights; `faults` are the stuck cells that it is known to have."""
+        self.require_weights()
         self.array.program(self.weight_matrix(), faults=faults, generator=generator)
         self.array.weight_mark = weight_mark(self)
         self._versions_read = weight_versions(self)
@@ -139,7 +166,9 @@ class AbstractAnalogLayer(nn.Module, ABC):
         if not x.is_floating_point():
             raise TypeError(f"`x` must be of a floating-point type, as for torch.nn. Got {x.dtype}. Use `x.float()`.")
         self.check_input(x)
-        if not self.training:
+        if self.training:
+            self.require_weights()
+        else:
             self.array.require_programmed()
             if not torch.compiler.is_compiling():
                 self._notice_new_weights()
@@ -181,12 +210,12 @@ class AbstractAnalogLayer(nn.Module, ABC):
     def _precision(self) -> torch.dtype:
         """Return the type in which the layer computes: that of the conductances, at least float32."""
         if not self.training:
-            return self.array.effective_weight.dtype
+            return self.array.precision
         return torch.promote_types(self.weight.dtype, torch.float32)
 
     def shape_weight(self, matrix: Tensor) -> Tensor:
         """Give a matrix (outputs, inputs per group) the shape of a weight, whatever the number of outputs."""
-        return matrix.reshape(len(matrix), *self.weight.shape[1:])
+        return matrix
 
     @abstractmethod
     def check_input(self, x: Tensor) -> None:

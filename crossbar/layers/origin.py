@@ -77,12 +77,34 @@ def restored(replacement: nn.Module, *, hooks: bool = True) -> nn.Module:
     module = view_of(origin.module)
     for name, path in origin.names.items():
         owner, _, key = name.rpartition(".")
-        setattr(module.get_submodule(owner), key, replacement.get_parameter(path))
+        holder, _, own = path.rpartition(".")
+        parameter = replacement.get_submodule(holder)._parameters[own]
+        if parameter is None:
+            raise RuntimeError(
+                f"This {type(replacement).__name__} is frozen: its ideal weights are gone. Keep a copy of the model, or of "
+                "its digital weights, before `crossbar.freeze_analog_weights(model)`."
+            )
+        setattr(module.get_submodule(owner), key, parameter)
     if isinstance(module, nn.RNNBase):
         module._init_flat_weights()
     if hooks:
         _share_hooks(replacement, module)
     return module.train(replacement.training)
+
+
+def forget_dropped(replacement: nn.Module) -> None:
+    """Let go of the parameters that the module which `replacement` stands for had, and that are dropped now."""
+    origin = origin_of(replacement)
+    if origin is None:
+        return
+    for name, path in origin.names.items():
+        owner, _, key = name.rpartition(".")
+        holder, _, own = path.rpartition(".")
+        if replacement.get_submodule(holder)._parameters[own] is None:
+            view = origin.module.get_submodule(owner)
+            view._parameters[key] = None
+            if isinstance(view, nn.RNNBase):  # lists its parameters once more
+                view._flat_weights = [None] * len(view._flat_weights)
 
 
 def view_of(module: nn.Module, cls: type[nn.Module] | None = None) -> nn.Module:

@@ -43,7 +43,7 @@ def _checksum(values: Tensor) -> Tensor:
 
 def warn_if_stale(layer: nn.Module, mark: Tensor | None) -> None:
     """Warn if the parameters of a layer are not those that its chip was marked with at programming."""
-    now = weight_mark(layer)
+    now = None if mark is None else weight_mark(layer)
     if mark is None or now is None or mark.is_meta:
         return
     # Another kind of number (a model moved to bfloat16) rounds the weights; that is no new weight.

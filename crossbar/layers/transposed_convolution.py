@@ -98,7 +98,7 @@ class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
 
     def shape_weight(self, matrix: Tensor) -> Tensor:
         """Give a matrix (outputs, inputs per group x reversed kernel) the shape of the weight."""
-        spatial = tuple(range(2, self.weight.ndim))
+        spatial = tuple(range(2, 2 + len(self.kernel_size)))
         grouped = matrix.reshape(self.groups, -1, self.in_channels // self.groups, *self.kernel_size)
         return grouped.transpose(1, 2).flatten(0, 1).flip(spatial)
 

@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
 from crossbar.array.collapse import effective_weight
@@ -44,6 +45,15 @@ class AbstractRead(nn.Module, ABC):
     def prepare_own(self, solved: SolvedArrays) -> None:
         """Derive what this way needs beside the effective weight."""
 
+    def keep_offset(self) -> None:
+        """Let the error of offset inputs be saved: without a placement it cannot be derived."""
+        self.register_buffer("offset_error", self.offset_error, persistent=True)
+
+    def freeze(self, dtype: torch.dtype | None) -> None:
+        """Hold what was derived in `dtype`; nothing will be derived again."""
+        self.keep_offset()
+        self.weight = self.weight.to(dtype or self.weight.dtype)
+
     @property
     @abstractmethod
     def keeps_transfer(self) -> bool:
@@ -55,7 +65,8 @@ class AbstractRead(nn.Module, ABC):
 
     def read_without_converters(self, codes: Tensor, wiring: Wiring) -> Tensor:
         """Read as if nothing after the arrays were non-linear, and without fresh noise."""
-        outputs = wiring.linear_map(codes, wiring.shape_weight(self.weight))
+        # A frozen weight may be of half precision, in which codes and sums have too few digits.
+        outputs = wiring.linear_map(codes, wiring.shape_weight(self.weight.to(codes.dtype)))
         return outputs if self.offset_error is None else outputs + wiring.per_output(self.offset_error)
 
     def finish_loading(self, placement: Placement) -> None:

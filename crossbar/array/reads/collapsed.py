@@ -41,12 +41,18 @@ class CollapsedRead(AbstractRead):
             variance = effective_variance(solved.placement, self.config.device, solved.variance, gain=solved.gain)
             self.variance = variance.t().contiguous()
 
+    def freeze(self, dtype: torch.dtype | None) -> None:
+        """Hold weight and variance in `dtype`."""
+        super().freeze(dtype)
+        if self.variance is not None:
+            self.variance = self.variance.to(dtype or self.variance.dtype)
+
     def read(self, codes: Tensor, wiring: Wiring) -> Tensor:
         """Multiply once, and once more for the spread of fresh read noise."""
         outputs = self.read_without_converters(codes, wiring)
         if self.variance is None:
             return outputs
-        spread = self._variance_of_outputs(codes.detach(), self.variance, wiring).sqrt_()
+        spread = self._variance_of_outputs(codes.detach(), self.variance.to(codes.dtype), wiring).sqrt_()
         return torch.addcmul(outputs, spread, torch.randn_like(outputs))
 
     def _variance_of_outputs(self, codes: Tensor, variance: Tensor, wiring: Wiring) -> Tensor:
