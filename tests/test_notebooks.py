@@ -26,8 +26,8 @@ def written_to_stderr(notebook):
     return [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
 
 
-def test_there_are_seven():
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 8)]
+def test_there_are_eight():
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 9)]
 
 
 def test_runs(path):

@@ -10,9 +10,8 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from calibration.mime.attach import named_thresholds
+from calibration.mime.in_turn import measure_in_turn
 from calibration.mime.memory_report import memory_report
-from calibration.mime.task import installed
 from calibration.mime.task_bank import TaskBank
 from calibration.support.batches import require_batches, training_modes_kept
 from crossbar.batches import call_model, model_device
@@ -76,24 +75,14 @@ def systolic_report(
     ValueError
         If a task is unknown or has no batch, or fewer than two take turns.
     """
-    if len(batches) < 2:
-        raise ValueError(f"`batches` must name at least two tasks that take turns. Got {list(batches)}.")
     costs, memory = SystolicLadder() if ladder is None else ladder, memory_report(bank)
+    work = measure_in_turn(bank, batches, _work)
     weights, stored, tasks = float(memory.weights), float(memory.neurons), len(batches)
-    sites = {name: torch.zeros_like(site.threshold) for name, site in named_thresholds(bank.model)}
-    measured, active = [], bank.active
-    try:
-        for task, data in batches.items():
-            bank.switch(task)
-            items = list(data)
-            for values in ({}, sites):
-                with installed(bank.model, values):
-                    measured.append(_work(bank.model, items))
-    finally:
-        bank.switch(active)
-    shares = np.array([work.useful / work.macs for work in measured]).reshape(tasks, 2)
-    macs = float(np.mean([work.macs for work in measured]))
-    moved = float(np.mean([work.numbers for work in measured]))
+    kinds = ("thresholds", "relu")
+    shares = np.array([[one.useful / one.macs for one in work[kind]] for kind in kinds]).T
+    everything = [one for kind in kinds for one in work[kind]]
+    macs = float(np.mean([one.macs for one in everything]))
+    moved = float(np.mean([one.numbers for one in everything]))
     loaded = {"separate models": weights, "thresholds": (weights + tasks * stored) / tasks}
     rows = []
     for scheme in _SCHEMES:
@@ -115,7 +104,7 @@ def systolic_report(
             "scheme": list(_SCHEMES),
             "level": list(_LEVELS),
             "task": list(batches),
-            "activation": ["thresholds", "relu"],
+            "activation": list(kinds),
         },
         attrs={"limits": "a ladder of its own and a mapping assumed: what the claim rests on, not the claim"},
     )

@@ -1,18 +1,19 @@
 """What switching tasks costs on crossbars: thresholds, arrays of their own, and arrays rewritten at each switch."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
-import torch
 import xarray as xr
+from torch import nn
 
 from calibration.mime.attach import named_thresholds
-from calibration.mime.task import installed
+from calibration.mime.in_turn import measure_in_turn
 from calibration.mime.task_bank import TaskBank
 from crossbar.conversion import named_analog_layers
 from crossbar.cost import Architecture, cost_report, count_events, write_cost
 from devices.arguments import checked
 
+_UNITS = {"area": "m2", "latency": "s", "write_time": "s"}
 _SCHEMES = ("thresholds", "separate arrays", "rewritten at each switch")
 
 
@@ -53,42 +54,25 @@ def task_costs(
     ValueError
         If fewer than two tasks take turns, or nothing can be priced (see `cost_report`, `write_cost`).
     """
-    if len(batches) < 2:
-        raise ValueError(f"`batches` must name at least two tasks that take turns. Got {list(batches)}.")
-    sites = dict(named_thresholds(bank.model))
-    relu = {name: torch.zeros_like(site.threshold) for name, site in sites.items()}
-    exact, active = architecture.array_energy == "exact", bank.active
-    reports: dict[str, list[xr.Dataset]] = {"thresholds": [], "relu": []}
-    try:
-        for task, data in batches.items():
-            bank.switch(task)
-            items = list(data)
-            for kind, values in (("thresholds", {}), ("relu", relu)):
-                with installed(bank.model, values):
-                    counts = count_events(bank.model, items, array_energy=exact)
-                reports[kind].append(cost_report(counts, architecture))
-    finally:
-        bank.switch(active)
+    exact = architecture.array_energy == "exact"
+
+    def priced(model: nn.Module, items: list[Any]) -> xr.Dataset:
+        """Count and price one task."""
+        return cost_report(count_events(model, items, array_energy=exact), architecture)
+
+    reports = measure_in_turn(bank, batches, priced)
     written = write_cost(bank.model, architecture, pulses_per_cell=pulses_per_cell)
-    bits = max(layer.array.config.inputs.bits or 0 for _, layer in named_analog_layers(bank.model))
-    numbers = sum(site.threshold.numel() for site in sites.values())
-    fetch = float("nan") if architecture.buffer.energy is None else numbers * bits * architecture.buffer.energy
-    mean = {
-        (kind, name): sum(float(one[name]) for one in many) / len(many)
-        for kind, many in reports.items()
-        for name in ("energy_per_inference", "latency", "total_area")
-    }
-    read_relu, area = mean["relu", "energy_per_inference"], mean["relu", "total_area"]
+    mean = {kind: _mean_totals(many) for kind, many in reports.items()}
+    own, relu = mean["thresholds"], mean["relu"]
     columns = {
-        "read_energy": [mean["thresholds", "energy_per_inference"] + fetch, read_relu, read_relu],
+        "read_energy": [own.energy + _fetch_energy(bank, architecture), relu.energy, relu.energy],
         "write_energy": [0.0, 0.0, float(written.energy.sum(skipna=False))],
-        "area": [area, area * len(batches), area],
-        "latency": [mean["thresholds", "latency"], *[mean["relu", "latency"]] * 2],
+        "area": [relu.area, relu.area * len(batches), relu.area],
+        "latency": [own.latency, relu.latency, relu.latency],
         "write_time": [0.0, 0.0, float(written.time.max(skipna=False))],
     }
-    units = {"area": "m2", "latency": "s", "write_time": "s"}
     data = xr.Dataset(
-        {name: ("scheme", values, {"units": units.get(name, "J")}) for name, values in columns.items()},
+        {name: ("scheme", values, {"units": _UNITS.get(name, "J")}) for name, values in columns.items()},
         coords={"scheme": list(_SCHEMES)},
         attrs={
             "title": f"switching {len(batches)} tasks on {architecture.name}",
@@ -99,3 +83,24 @@ def task_costs(
     data["energy"] = (data.read_energy + data.write_energy).assign_attrs(units="J")
     data["saving"] = (data.energy / data.energy.sel(scheme="thresholds", drop=True)).assign_attrs(units="1")
     return data
+
+
+class _Totals(NamedTuple):
+    """What an input takes on average over tasks."""
+
+    energy: float
+    latency: float
+    area: float
+
+
+def _mean_totals(reports: list[xr.Dataset]) -> _Totals:
+    names = ("energy_per_inference", "latency", "total_area")
+    return _Totals(*(sum(float(one[name]) for one in reports) / len(reports) for name in names))
+
+
+def _fetch_energy(bank: TaskBank, architecture: Architecture) -> float:
+    """Return the energy of reading all thresholds from the buffer, at the bits of the inputs [J]."""
+    if architecture.buffer.energy is None:
+        return float("nan")
+    bits = max(layer.array.config.inputs.bits or 0 for _, layer in named_analog_layers(bank.model))
+    return sum(site.threshold.numel() for _, site in named_thresholds(bank.model)) * bits * architecture.buffer.energy

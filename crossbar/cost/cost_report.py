@@ -67,21 +67,8 @@ def cost_report(
     names = counts.layer.values.tolist()
     analog = [name for name in names if name != DIGITAL]
     layers = {name: counts.sel(layer=name) for name in names}
-    driven = {name: _driven(layer, a) for name, layer in layers.items()}
-    events = np.zeros((len(names), len(PRICED)))
-    energy, areas = np.zeros_like(events), np.zeros_like(events)
-    for place, name in enumerate(names):
-        layer = layers[name]
-        acts = _acts(layer, driven[name], a)
-        if name != DIGITAL:
-            _check_pulses(layer, a)
-        events[place] = [acts[part] / inferences for part in PRICED]
-        energy[place] = [acts[part] / inferences * _price(layer, part, a) if acts[part] else 0.0 for part in PRICED]
-        if name != DIGITAL:
-            if a.array_energy == "exact":
-                energy[place, PRICED.index("array")] = _array_energy(layer, a) / inferences
-            per_array = area_per_array(a, rows=_int(layer.rows), cols=_int(layer.cols), adc_bits=_adc_bits(layer))
-            areas[place] = [per_array[part] * _int(layer.arrays) for part in PRICED]
+    tables = [_price_layer(name, layers[name], a, inferences) for name in names]
+    events, energy, areas = (np.array([table[place] for table in tables]) for place in range(3))
     loads = [_load(name, layers[name], a, inferences, float(np.nansum(areas[names.index(name)]))) for name in analog]
     schedule = make_schedule(
         loads, mode=mode, duplication=duplication, arrays=arrays, area=area, pipeline_stages=a.pipeline_stages
@@ -101,15 +88,27 @@ def cost_report(
     known = data.energy.notnull().all("layer")
     data["component_energy"] = data.energy.sum("layer").where(known).assign_attrs(units="J")
     _add_times(data, schedule, analog)
-    _add_leakage(data, layers, a, analog)
-    steps = [_steps(layers[name], a) / inferences for name in names]
-    data["cycles"] = ("layer", steps, {"units": "1", "long_name": "cycles of the array with the most, per inference"})
-    for bound in ("low", "high"):
-        values = [_array_energy(layers[name], a, bound) / inferences if name != DIGITAL else 0.0 for name in names]
-        data[f"array_energy_{bound}"] = ("layer", values, {"units": "J"})
+    _add_leakage(data, layers, a, schedule.interval)
+    _add_cycles_and_bracket(data, layers, a, inferences)
     _add_totals(data, counts, schedule, loads)
     data.attrs = _attributes(data, counts, a, mode, duplication)
     return data
+
+
+def _price_layer(
+    name: str, layer: xr.Dataset, a: Architecture, inferences: float
+) -> tuple[list[float], list[float], list[float]]:
+    """Return events and energy [J] per inference, and area [m2] of one copy, of every part in one layer."""
+    acts = _acts(layer, _driven(layer, a), a)
+    events = [acts[part] / inferences for part in PRICED]
+    energy = [acts[part] / inferences * _price(layer, part, a) if acts[part] else 0.0 for part in PRICED]
+    if name == DIGITAL:
+        return events, energy, [0.0] * len(PRICED)
+    _check_pulses(layer, a)
+    if a.array_energy == "exact":
+        energy[PRICED.index("array")] = _array_energy(layer, a) / inferences
+    per_array = area_per_array(a, rows=_int(layer.rows), cols=_int(layer.cols), adc_bits=_adc_bits(layer))
+    return events, energy, [per_array[part] * _int(layer.arrays) for part in PRICED]
 
 
 @checked
@@ -202,13 +201,24 @@ def _add_times(data: xr.Dataset, schedule: Schedule, analog: list[str]) -> None:
         data[name] = ("layer", [times.get(layer, np.nan) for layer in data.layer.values], {"units": "s"})
 
 
-def _add_leakage(data: xr.Dataset, layers: Mapping[str, xr.Dataset], a: Architecture, analog: list[str]) -> None:
+def _add_cycles_and_bracket(
+    data: xr.Dataset, layers: Mapping[str, xr.Dataset], a: Architecture, inferences: float
+) -> None:
+    names = data.layer.values.tolist()
+    steps = [_steps(layers[name], a) / inferences for name in names]
+    data["cycles"] = ("layer", steps, {"units": "1", "long_name": "cycles of the array with the most, per inference"})
+    for bound in ("low", "high"):
+        values = [_array_energy(layers[name], a, bound) / inferences if name != DIGITAL else 0.0 for name in names]
+        data[f"array_energy_{bound}"] = ("layer", values, {"units": "J"})
+
+
+def _add_leakage(data: xr.Dataset, layers: Mapping[str, xr.Dataset], a: Architecture, interval: float) -> None:
     """Add what the parts take at rest during one interval; 0 where their energy contains it."""
-    interval = float(np.nanmax(data.busy)) if data.busy.size else 0.0
     power = {
         name: sum(leakage_per_array(a, rows=_int(layers[name].rows), cols=_int(layers[name].cols)).values())
         * _int(layers[name].arrays)
-        for name in analog
+        for name in layers
+        if name != DIGITAL
     }
     copies = data.copies.values
     values = [power.get(name, 0.0) * interval * copies[place] for place, name in enumerate(data.layer.values)]

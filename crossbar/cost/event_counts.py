@@ -81,7 +81,6 @@ def count_events(
     tallies = {name: _Tally(layer, moments=array_energy) for name, layer in named_analog_layers(model)}
     items = [batches] if isinstance(batches, Tensor) else batches
     number, first = _run(model, items, tallies)
-    power = {name: tally.power(split=split_array_energy) for name, tally in tallies.items()}
     names, events = [*tallies, DIGITAL], list(EVENTS)
     digital = digital_operations(model, first)
     tables = np.zeros((2, len(names), len(events)), dtype=np.int64)
@@ -105,14 +104,20 @@ def count_events(
         ),
         "inferences": ((), number, {"units": "1", "long_name": "samples"}),
     }
-    for name, field in (("array_power", "total"), ("array_power_low", "low"), ("array_power_high", "high")):
-        data[name] = ("layer", [*(getattr(power[layer], field) for layer in tallies), 0.0], {"units": "W"})
+    _add_power(data, [tally.power(split=split_array_energy) for tally in tallies.values()])
     coords: dict[str, Any] = {"layer": names, "event": events}
     if split_array_energy:
-        parts = [[(power[layer].parts or {}).get(part, np.nan) for part in PARTS] for layer in tallies]
-        data["array_power_parts"] = (("layer", "part"), [*parts, [0.0] * len(PARTS)], {"units": "W"})
         coords["part"] = list(PARTS)
     return xr.Dataset(data, coords=coords, attrs={"title": "events", "event_names": [*EVENTS.values()]})
+
+
+def _add_power(data: dict[str, Any], power: list[ArrayPower]) -> None:
+    """Add what arrays dissipate, layer by layer; the digital part has none."""
+    for name, field in (("array_power", "total"), ("array_power_low", "low"), ("array_power_high", "high")):
+        data[name] = ("layer", [*(getattr(one, field) for one in power), 0.0], {"units": "W"})
+    if any(one.parts is not None for one in power):
+        parts = [[(one.parts or {}).get(part, np.nan) for part in PARTS] for one in power]
+        data["array_power_parts"] = (("layer", "part"), [*parts, [0.0] * len(PARTS)], {"units": "W"})
 
 
 @torch.no_grad()

@@ -60,6 +60,8 @@ def plot_cost_bars(cost: "xr.Dataset", *, variable: str = "energy") -> "Figure":
         left += values
     axes.set_yticks(places, layers, fontsize=6)
     axes.invert_yaxis()
+    axes.set_xlim(0, 1.05 * left.max() if left.any() else 1)
+    axes.locator_params(axis="x", nbins=5)
     if variable == "energy":
         axes.xaxis.set_major_formatter(EngFormatter(unit="J"))
     title = f"energy per inference on {cost.attrs['architecture']}"

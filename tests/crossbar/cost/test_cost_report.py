@@ -112,6 +112,8 @@ def test_leakage_counts_where_a_source_gives_it(counts):
     tiles = float(plain.arrays.sum()) / 96
     assert float(cost.leakage_energy.sum()) == pytest.approx(1e-3 * tiles * float(plain.interval))
     assert float(plain.leakage_energy.sum()) == 0
+    slow = cost_report(counts, leaking, mode="layer by layer")
+    assert float(slow.leakage_energy.sum()) == pytest.approx(1e-3 * tiles * float(slow.latency))
 
 
 def test_every_number_has_units_and_sources(counts):
