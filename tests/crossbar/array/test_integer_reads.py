@@ -99,15 +99,23 @@ def same_codes(one, other):
 
 @pytest.mark.parametrize("plan", ["auto", "tiled"])
 def test_currents_between_two_codes_are_decided_alike(plan):
-    """A code is worth two levels, so that every odd sum lies between two codes."""
-    config = replace(SERIAL, device=replace(LEAKY, g_min=0.0), plan=plan, adc=xb.ADC(bits=4, fraction=30 / 24))
+    """A code is worth 14 levels, and no floating-point number is a 14th: a sum of 7, 21, ... lies between two codes."""
+    mapping, adc = replace(SERIAL.mapping, cell_bits=3, rows=96), xb.ADC(bits=6, fraction=63 * 14 / (96 * 7))
+    config = replace(SERIAL, device=replace(LEAKY, g_min=0.0), mapping=mapping, plan=plan, adc=adc)
     torch.manual_seed(0)
-    layer, x = nn.Linear(96, 40).double(), torch.rand(64, 96, dtype=torch.float64)
-    one, other = programmed(config, layer), programmed(replace(config, chunk=1), layer)
+    layer, x = nn.Linear(96, 40), torch.rand(64, 96)
+    order = torch.randperm(96)
+    turned = nn.Linear(96, 40)
+    turned.load_state_dict({"weight": layer.weight[:, order], "bias": layer.bias})
+    one = programmed(config, layer)
     with torch.no_grad():
         outputs = one(x)
-        same_codes(outputs, other(x))
-        same_codes(outputs, torch.cat([one(part[None]) for part in x]))
+        for other in (
+            programmed(replace(config, chunk=1), layer)(x),
+            torch.cat([one(part[None]) for part in x]),
+            programmed(config, turned)(x[:, order]),  # the same sums in another order
+        ):
+            torch.testing.assert_close(outputs, other, rtol=0, atol=1e-5 * float(outputs.abs().max()))
 
 
 def test_the_plan_takes_integers_where_it_can_and_says_why():
