@@ -10,9 +10,10 @@ import torch
 from torch import nn
 
 from calibration.support.batches import training_modes_kept
+from calibration.support.seeded_score import seeded_score
 from calibration.support.squeeze_trials import SqueezeTrials
 from crossbar.batches import require_finite_input
-from crossbar.classification import ClassScore, class_score
+from crossbar.classification import ClassScore
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.progress import progress_bar
 from crossbar.remapping import remap_analog_weights
@@ -126,7 +127,7 @@ class _Search:
         found = self.trials.get(planes)
         if found is None:
             self.program(planes)
-            found = self.trials.put(planes, _score(self.model, self.batches, self.seed))
+            found = self.trials.put(planes, seeded_score(self.model, self.batches, self.seed))
         if self.bar is not None:
             self.bar.set_postfix(planes=sum(planes.values()), accuracy=f"{found.accuracy:.4f}", refresh=False)
             self.bar.update()
@@ -179,10 +180,3 @@ def _squeeze_one_by_one(search: _Search, floor: ClassScore) -> None:
             if planes is not None and search.accept({**search.planes, name: planes}, floor):
                 still_open.append(name)
         open_layers = still_open
-
-
-def _score(model: nn.Module, batches: Iterable[Any], seed: int) -> ClassScore:
-    """Return how well the model answers in eval mode, read noise seeded."""
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        return class_score(model, batches)

@@ -10,6 +10,7 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
+from crossbar.batches import call_model
 from crossbar.conversion import DigitalLayerWarning, analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from crossbar.twins import digital_twin
@@ -64,7 +65,7 @@ def mapping_report(model: nn.Module, example: Tensor | None = None, *, inference
         If the model does not call a layer on `example`.
     """
     analog_layers(model)
-    reads = {} if example is None else _reads_per_inference(model, example, inferences or len(example))
+    reads = {} if example is None else reads_per_inference(model, example, inferences or len(example))
     layers = {name: _count(layer) for name, layer in named_analog_layers(model)}
     names, mappings = list(layers), ["own", *BASELINES]
     counts = {
@@ -171,8 +172,8 @@ def _padded(density: Tensor, planes: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def _reads_per_inference(model: nn.Module, example: Tensor, inferences: int) -> dict[str, int]:
-    """Run the digital twin and count the input vectors of every layer for one input."""
+def reads_per_inference(model: nn.Module, example: Any, inferences: int) -> dict[str, int]:
+    """Run the digital twin on a batch of so many inferences, and count the input vectors of every layer for one."""
     twin = digital_twin(model).eval()
     vectors = {name: 0 for name, _ in named_analog_layers(model)}
 
@@ -187,7 +188,7 @@ def _reads_per_inference(model: nn.Module, example: Tensor, inferences: int) -> 
 
     for name, layer in named_analog_layers(model):
         twin.get_submodule(name).register_forward_hook(counter(name, layer.weight_matrix().shape[1]))
-    twin(example)
+    call_model(twin, example)
     unread = [name for name, count in vectors.items() if count == 0]
     if unread:
         warnings.warn(
