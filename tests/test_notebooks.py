@@ -26,8 +26,8 @@ def written_to_stderr(notebook):
     return [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
 
 
-def test_there_are_eight():
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 9)]
+def test_there_are_ten():
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 11)]
 
 
 def test_runs(path):
@@ -51,3 +51,7 @@ def test_outputs_name_no_folder_of_a_machine(path):
     text = path.read_text(encoding="utf-8")
     for folder in ("/home/", "/root/", "/tmp/", "/Users/", str(ROOT), "site-packages"):
         assert folder not in text
+
+
+def test_stored_versions_are_known(path):
+    assert not re.search(r"aimc-crossbar\W+null", path.read_text(encoding="utf-8"))
