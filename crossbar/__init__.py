@@ -24,7 +24,8 @@ Layers, made like torch's
     (once AnalogRecurrent, AnalogMultiheadAttention). ANALOG_LAYERS; for layers of your own: AbstractAnalogLayer,
     AbstractComposite, CrossbarArray, Plan.
 A chip and its life
-    program_analog_weights, drift_analog_weights, remap_analog_weights; StaleChipWarning, NothingToCompensateWarning.
+    program_analog_weights, drift_analog_weights, remap_analog_weights, freeze_analog_weights; StaleChipWarning,
+    NothingToCompensateWarning.
     Winning accuracy back: `import calibration`.
 Where weights lie
     map_weight, Placement, mapping_report; more in `mapping`.
