@@ -23,7 +23,7 @@ def check_image(x: Tensor, channels: int, spatial: int) -> None:
 def to_image(outputs: Tensor, x: Tensor, sizes: Sequence[int]) -> Tensor:
     """Put output positions (batch x positions, channels) back into an image of `sizes`, batched as the input `x` is."""
     batched = x.ndim == len(sizes) + 2
-    image = outputs.reshape(x.shape[0] if batched else 1, *sizes, -1).movedim(-1, 1)
+    image = outputs.reshape(x.shape[0] if batched else 1, *sizes, outputs.shape[-1]).movedim(-1, 1)
     return image if batched else image[0]
 
 

@@ -70,6 +70,18 @@ def test_both_plans_agree(case, negative, dac_bits):
     torch.testing.assert_close(tiled, collapsed, rtol=1e-4, atol=1e-5 * float(collapsed.abs().max()))
 
 
+@pytest.mark.parametrize("range", ["vector", "batch"])
+@pytest.mark.parametrize("adc", [None, xb.ADC(bits=6)], ids=["no ADC", "ADC"])
+def test_an_empty_batch_gives_an_empty_output(case, adc, range):
+    layer, x = case
+    model = analog(layer, replace(NOISY, adc=adc, inputs=replace(NOISY.inputs, range=range)))
+    if x.ndim == model.vector_dimensions and x.ndim > 1:
+        x = x[None]
+    none = x[:0]
+    for mode in (False, True):
+        assert model.train(mode)(none).shape == layer(none).shape
+
+
 def test_outputs_do_not_depend_on_the_array_size(case):
     layer, x = case
     outputs = [
