@@ -2,7 +2,6 @@
 
 import copy
 import re
-import warnings
 from collections.abc import Iterator, Mapping
 
 from torch import nn
@@ -14,6 +13,7 @@ from crossbar.layers import ANALOG_LAYERS, COMPOSITE_LAYERS, AbstractAnalogLayer
 from crossbar.layers.origin import origin_of, restored, stand_in
 from crossbar.layers.plain_parameters import require_plain_parameters
 from devices.arguments import checked
+from devices.caller_warning import warn_caller
 
 Overrides = Mapping[str, CrossbarConfig | None]
 _NO_MATRIX = re.compile(r"(Embedding(Bag)?|Norm(\dd)?)$")
@@ -75,8 +75,6 @@ def convert_to_analog(
     DigitalLayerWarning
         Once per kind of layer with a weight matrix that has no analog counterpart and no override.
     """
-    if not isinstance(config, CrossbarConfig):
-        raise TypeError(f"`config` must be a CrossbarConfig. Got {config!r}.")
     known = {**ADAPTERS, **(adapters or {})}
     overrides = dict(overrides or {})
     for name, module in model.named_modules():
@@ -89,19 +87,7 @@ def convert_to_analog(
         model = _with_replaced(model, replacements)
     finally:
         model = recompose(model)
-    if not any(isinstance(module, AbstractAnalogLayer) for module in model.modules()):
-        kinds = ", ".join(f"nn.{cls.__name__}" for cls in (*ANALOG_LAYERS, *COMPOSITE_LAYERS))
-        raise ValueError(
-            f"`model` has no layer left to convert. Layers that can be are {kinds} and their subclasses that do not "
-            "override `forward`; give `adapters` for others."
-        )
-    for kind, reason in sorted(left.items()):
-        warnings.warn(
-            f"{kind} layers stay digital: they have weights but {reason}. "
-            "Name them in `overrides` with None to say that this is meant.",
-            DigitalLayerWarning,
-            stacklevel=2,
-        )
+    _report_what_stays(model, left)
     return model
 
 
@@ -171,6 +157,22 @@ def _replacements(
     return replacements, left
 
 
+def _report_what_stays(model: nn.Module, left: Mapping[str, str]) -> None:
+    """Refuse a model without any analog layer, and warn about each kind of layer that stays digital, with the reason."""
+    if not any(isinstance(module, AbstractAnalogLayer) for module in model.modules()):
+        kinds = ", ".join(f"nn.{cls.__name__}" for cls in (*ANALOG_LAYERS, *COMPOSITE_LAYERS))
+        raise ValueError(
+            f"`model` has no layer left to convert. Layers that can be are {kinds} and their subclasses that do not "
+            "override `forward`; give `adapters` for others."
+        )
+    for kind, reason in sorted(left.items()):
+        warn_caller(
+            f"{kind} layers stay digital: they have weights but {reason}. "
+            "Name them in `overrides` with None to say that this is meant.",
+            DigitalLayerWarning,
+        )
+
+
 def _analog(kind: type[AbstractAnalogLayer], module: nn.Module, config: CrossbarConfig) -> AbstractAnalogLayer:
     layer = kind.from_digital(module, config)
     stand_in(layer, module)  # Again, for a class that overrides `from_digital`.
@@ -213,8 +215,6 @@ def _matching(name: str, overrides: Overrides) -> str | None:
 
 def _check_overrides(overrides: Overrides, names: list[str]) -> None:
     for pattern, chosen in overrides.items():
-        if chosen is not None and not isinstance(chosen, CrossbarConfig):
-            raise TypeError(f"`overrides[{pattern!r}]` must be a CrossbarConfig or None. Got {chosen!r}.")
         if not any(_matching(name, {pattern: chosen}) for name in names):
             known = ", ".join(name for name in names if name)
             raise ValueError(f"`overrides` names {pattern!r}, which is no layer of the model. Layers: {known}.")

@@ -1,6 +1,5 @@
 """What a model's mapping costs, layer by layer, next to named baselines."""
 
-import warnings
 from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from crossbar.conversion import DigitalLayerWarning, analog_layers, named_analog
 from crossbar.layers import AbstractAnalogLayer
 from crossbar.twins import digital_twin
 from devices.arguments import checked
+from devices.caller_warning import warn_caller
 from mapping import map_weight, quantize_weight
 from mapping.accounting import BASELINES, Footprint, bit_density, code_bit_density, dense_footprint, footprint
 
@@ -191,10 +191,9 @@ def reads_per_inference(model: nn.Module, example: Any, inferences: int) -> dict
     call_model(twin, example)
     unread = [name for name, count in vectors.items() if count == 0]
     if unread:
-        warnings.warn(
+        warn_caller(
             f"`model` never calls {', '.join(unread)} on `example`: if it uses the weight by itself, as in "
             "F.linear(x, layer.weight), the product stays digital.",
             DigitalLayerWarning,
-            stacklevel=3,
         )
     return {name: -(-count // inferences) for name, count in vectors.items()}

@@ -1,6 +1,6 @@
 """Numbers that can be, but were most likely meant in another unit."""
 
-import warnings
+from devices.caller_warning import warn_caller
 
 LARGEST_CONDUCTANCE = 0.1
 """No memory cell conducts more than this [S]; a larger number is in another unit."""
@@ -43,7 +43,4 @@ def warn_activation_energy(name: str, value: float) -> None:
 def _warn_outside(name: str, value: float, low: float, high: float, unit: str, usual: str, hint: str) -> None:
     if low <= value <= high:
         return
-    # Above: the `warn_...`, `__post_init__`, the dataclass's `__init__`, and the line that made the config.
-    warnings.warn(
-        f"`{name}` {unit}, usually {usual}. Got {value!r}. {hint}".rstrip(), ImplausibleValueWarning, stacklevel=5
-    )
+    warn_caller(f"`{name}` {unit}, usually {usual}. Got {value!r}. {hint}".rstrip(), ImplausibleValueWarning)

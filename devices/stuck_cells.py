@@ -1,6 +1,5 @@
 """Cells that do not answer to programming."""
 
-import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass
 from types import EllipsisType
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from devices.arguments import matches
+from devices.caller_warning import warn_caller
 from devices.randomness import standard_uniform
 from devices.validation import FieldTypeError, FieldValueError, check_choice, check_integer, check_probability
 from devices.window import Window
@@ -51,11 +51,10 @@ class StuckCells:
             for position in index:
                 check_integer("given index", position, at_least=0)
         if self.given:
-            warnings.warn(
+            warn_caller(
                 "`given` is deprecated: the known faults of a chip are given when it is programmed, "
                 "`program_analog_weights(model, faults={layer: FaultMap(...)})` or `program_cells(..., faults=...)`.",
                 DeprecationWarning,
-                stacklevel=3,
             )
 
     def draw(self, target: Tensor, window: Window, *, generator: torch.Generator | None = None) -> Tensor:

@@ -1,8 +1,8 @@
 """Where the numbers of a device were measured."""
 
-import warnings
 from dataclasses import dataclass
 
+from devices.caller_warning import warn_caller
 from devices.validation import check_nonnegative, check_positive
 
 
@@ -55,5 +55,4 @@ def warn_read_voltage(validity: ValidityRange | None, device: str, read_voltage:
 
 
 def _warn(message: str) -> None:
-    # The caller of the caller of `warn_...`: the line that built, programmed or read the device.
-    warnings.warn(message, OutOfRangeWarning, stacklevel=4)
+    warn_caller(message, OutOfRangeWarning)

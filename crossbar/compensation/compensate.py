@@ -1,6 +1,5 @@
 """The verb: targets for all cells of a layer, and what the periphery has to know about them."""
 
-import warnings
 from dataclasses import dataclass, replace
 
 import torch
@@ -12,6 +11,7 @@ from crossbar.compensation.cell_range import cell_range
 from crossbar.compensation.choose_scale import choose_scale
 from crossbar.compensation.solve import first_targets, solve
 from crossbar.config import CrossbarConfig
+from devices.caller_warning import warn_caller
 from mapping import Placement, scatter_cells
 
 _SAMPLED_CELLS = 1 << 18
@@ -66,10 +66,9 @@ def compensate(placement: Placement, config: CrossbarConfig, *, faults: Tensor |
         )
     assumed = replace(config, wires=settings.wires or config.wires)
     if assumed.wires.ideal and (faults is None or bool(faults.isnan().all())):
-        warnings.warn(
+        warn_caller(
             "`compensation` has nothing to do: the wires have no resistance. Give `wires` some, or use compensation=None.",
             NothingToCompensateWarning,
-            stacklevel=2,
         )
     reach = cell_range(config.device, settings.time)
     groups = [(arrays, first_targets(arrays, reach)) for arrays in split_arrays(placement, assumed, faults)]

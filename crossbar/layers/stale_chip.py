@@ -1,9 +1,9 @@
 """Noticing that the weights of a layer have changed since its chip was programmed."""
 
-import warnings
-
 import torch
 from torch import Tensor, nn
+
+from devices.caller_warning import warn_caller
 
 _INTEGERS = {1: torch.int8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 Versions = list[tuple[int, int]]
@@ -48,9 +48,8 @@ def warn_if_stale(layer: nn.Module, mark: Tensor | None) -> None:
         return
     # Another kind of number (a model moved to bfloat16) rounds the weights; that is no new weight.
     if bool(mark[1] == now[1]) and bool(mark[0] != now[0]):
-        warnings.warn(
+        warn_caller(
             "The weights of a layer have changed since its chip was programmed; the chip still gives the old ones. Call "
             "`crossbar.program_analog_weights(model)` to program it again.",
             StaleChipWarning,
-            stacklevel=4,
         )

@@ -6,11 +6,11 @@ The model is read, not run: its coefficients become our effects, in siemens. The
 
 import dataclasses
 import math
-import warnings
 from collections.abc import Callable
 from typing import Any
 
 from devices.arguments import checked
+from devices.caller_warning import warn_caller
 from devices.curves import AbstractCurve, ClampedLogarithm, ClampedPower, Constant, Polynomial, Scaled, Table
 from devices.device import Device
 from devices.drift import AbstractDrift, LogarithmicDrift, RelaxationDrift, StateDependentPowerLawDrift
@@ -174,11 +174,10 @@ def _wan(model: Any) -> Device:
     published = hasattr(model, "prog_coeff_g_max_reference") or times == _WAN_DEFAULT_TIMES
     reference = _WAN_REFERENCE if published else float(getattr(model, "coeff_g_max_reference", model.g_max))
     if published and not math.isclose(model.g_max, _WAN_REFERENCE):
-        warnings.warn(
+        warn_caller(
             f"aihwkit uses its fit at {_WAN_REFERENCE:g} uS unscaled at g_max = {model.g_max:g} uS; the device "
             f"returned has it rescaled, by {model.g_max / _WAN_REFERENCE:.3g}.",
             CorrectedModelWarning,
-            stacklevel=3,
         )
     scale = model.noise_scale * model.g_max / reference
     fits = [_polynomial(model, model.coeff_dic[t], scale) for t in sorted(model.coeff_dic)]

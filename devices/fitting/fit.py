@@ -2,13 +2,13 @@
 
 import dataclasses
 import os
-import warnings
 from collections.abc import Mapping
 
 import numpy as np
 import xarray as xr
 
 from devices.arguments import checked
+from devices.caller_warning import warn_caller
 from devices.device import Device
 from devices.fitting.drift import fit_drift
 from devices.fitting.fitted_effect import FittedEffect
@@ -121,10 +121,9 @@ def fit(
 
 def _warn_of_poor_fit(effect: str, result: FittedEffect[object]) -> None:
     if result.p_value < _SMALLEST_P_VALUE:
-        warnings.warn(
+        warn_caller(
             f"The fitted {effect} does not describe the data (p = {result.p_value:.1e}); look at plot_fit.",
             PoorFitWarning,
-            stacklevel=3,
         )
 
 
