@@ -33,19 +33,30 @@ def config_from_json(text: str) -> CrossbarConfig:
     ValueError
         If the text is not such JSON, names a class that is not a config, or was written by a newer version.
     """
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"The config is not valid JSON: {error}. The checkpoint is damaged.") from error
-    except RecursionError as error:
-        raise ValueError("The config is JSON nested too deeply to be read. The checkpoint is damaged.") from error
-    version = data.pop("_version", None) if isinstance(data, dict) else None
-    if version != _VERSION:
-        raise ValueError(f"The config has format version {version!r}; this library reads {_VERSION}. Update it.")
-    config = _decode(data)
+    config = _decode(read_versioned(text, _VERSION, what="config"))
     if not isinstance(config, CrossbarConfig):
         raise ValueError(f"The config must be a CrossbarConfig. Got {type(config).__name__}.")
     return config
+
+
+def read_versioned(text: str, version: int, *, what: str) -> dict[str, Any]:
+    """Return the object that JSON text of one format version holds, without the version.
+
+    Raises
+    ------
+    ValueError
+        If the text is not such JSON, or of another version; it says of `what`.
+    """
+    try:
+        data = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise ValueError(f"The {what} is not valid JSON: {error}. What holds it is damaged.") from error
+    except RecursionError as error:
+        raise ValueError(f"The {what} is JSON nested too deeply to be read. What holds it is damaged.") from error
+    found = data.pop("_version", None) if isinstance(data, dict) else None
+    if found != version:
+        raise ValueError(f"The {what} has format version {found!r}; this library reads {version}. Update it.")
+    return dict(data)
 
 
 def config_differences(one: object, other: object, name: str = "") -> list[str]:

@@ -26,6 +26,10 @@ FUNCTIONS = {
     for name, value in vars(package).items()
     if inspect.isfunction(value) and not name.startswith("_")
 }
+METHODS = (
+    xb.Sweep.run, xb.Sweep.from_json.__func__, xb.CrossbarArray.program, xb.CrossbarArray.hold, xb.CrossbarArray.drift,
+    calibration.mime.TaskBank.add, calibration.mime.TaskBank.save, calibration.mime.TaskBank.load,
+)  # fmt: skip
 EXCEPTIONS = {
     # Called by every read or training step, and traced by torch.compile; they check the tensors they are given.
     "quantize_weight", "fake_quantize", "subtract_references",
@@ -54,7 +58,7 @@ def samples():
 
 
 SAMPLES = list(samples())
-CHECKED = sorted((f for f in FUNCTIONS if f.__name__ not in EXCEPTIONS), key=lambda f: f.__name__)
+CHECKED = sorted((f for f in {*FUNCTIONS, *METHODS} if f.__name__ not in EXCEPTIONS), key=lambda f: f.__qualname__)
 
 
 def refusal_of(function, arguments):
@@ -70,7 +74,7 @@ def test_exceptions_are_still_public():
     assert {function.__name__ for function in FUNCTIONS} >= EXCEPTIONS
 
 
-@pytest.mark.parametrize("function", CHECKED, ids=lambda function: function.__name__)
+@pytest.mark.parametrize("function", CHECKED, ids=lambda function: function.__qualname__)
 def test_a_wrong_argument_is_refused_by_name(function):
     signature, hints = annotations(inspect.unwrap(function))
     said = {name for name, hint in hints.items() if hint not in (typing.Any, object)}

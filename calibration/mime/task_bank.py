@@ -10,6 +10,7 @@ from calibration.mime.mixed_batch import read_mixed
 from calibration.mime.storage import load_tasks, save_tasks
 from calibration.mime.task import Task, check_task, copy_task, read_task, task_slots, task_values
 from crossbar.batches import model_device
+from devices.arguments import checked
 
 
 class TaskBank:
@@ -51,6 +52,7 @@ class TaskBank:
         """Name of the task that the model solves now."""
         return self._active
 
+    @checked
     def add(self, name: str, task: Task) -> None:
         """Add a copy of a task.
 
@@ -116,6 +118,7 @@ class TaskBank:
         finally:
             self.switch(self._active)
 
+    @checked
     def save(self, path: str | Path) -> None:
         """Store every task but the parent in a safetensors file, replaced as a whole or not at all.
 
@@ -128,6 +131,7 @@ class TaskBank:
         """
         save_tasks(Path(path), {name: task for name, task in self._tasks.items() if name != self._parent})
 
+    @checked
     def load(self, path: str | Path) -> None:
         """Add the tasks of a file, all of them or, where one is refused, none.
 

@@ -36,6 +36,7 @@ from crossbar.config import CrossbarConfig
 from crossbar.converters import CodeRange, code_range, draw_converter_errors
 from crossbar.serialization import config_to_json, text_to_tensor
 from devices import FaultMap, ProgrammedCells, conductance_at, redraw_drift
+from devices.arguments import checked
 from mapping import Placement, map_weight
 
 _PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
@@ -164,6 +165,7 @@ class CrossbarArray(nn.Module):
             self._shape = {"frozen": asdict(counted)}
         self.reader.freeze(dtype)
 
+    @checked
     @torch.inference_mode(False)
     @torch.no_grad()
     def program(
@@ -172,6 +174,7 @@ class CrossbarArray(nn.Module):
         """Map ideal weights (inputs per group, outputs) and program a fresh chip with them; the clock starts at 0."""
         self.hold(map_weight(weight, self.config.mapping, groups=self.groups), faults=faults, generator=generator)
 
+    @checked
     @torch.inference_mode(False)
     @torch.no_grad()
     def hold(
@@ -216,6 +219,7 @@ class CrossbarArray(nn.Module):
         self.target, self.common = found.target, found.common
         self.signal = torch.tensor(found.scale, dtype=found.target.dtype, device=found.target.device)
 
+    @checked
     @torch.inference_mode(False)
     @torch.no_grad()
     def drift(self, t: float, *, generator: torch.Generator | None = None) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 from crossbar.cost.adc_laws import ADC_LAWS
 from crossbar.cost.architecture import COMPONENT_FIELDS, Architecture
 from crossbar.cost.component import Component
+from crossbar.serialization import read_versioned
 from devices.arguments import checked
 
 _VERSION = 1
@@ -29,13 +30,7 @@ def architecture_from_json(text: str) -> Architecture:
     ValueError
         If the text is not such JSON, was written by a newer version, or names a law or field that is not known.
     """
-    try:
-        data = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"The architecture is not valid JSON: {error}.") from error
-    version = data.pop("_version", None) if isinstance(data, dict) else None
-    if version != _VERSION:
-        raise ValueError(f"The architecture has format version {version!r}; this library reads {_VERSION}. Update it.")
+    data = read_versioned(text, _VERSION, what="architecture")
     law = data.get("adc")
     kind = ADC_LAWS.get(law.pop("_type", "")) if isinstance(law, dict) else None
     if kind is None:

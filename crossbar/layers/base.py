@@ -163,8 +163,9 @@ class AbstractAnalogLayer(nn.Module, ABC):
         StaleChipWarning
             Once after the weights have changed, if the chip is read without being programmed anew.
         """
-        if not x.is_floating_point():
-            raise TypeError(f"`x` must be of a floating-point type, as for torch.nn. Got {x.dtype}. Use `x.float()`.")
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            got = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise TypeError(f"`x` must be of a floating-point type, as for torch.nn. Got {got}. Use `x.float()`.")
         self.check_input(x)
         if self.training:
             self.require_weights()

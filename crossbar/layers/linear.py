@@ -31,7 +31,7 @@ class AnalogLinear(AbstractAnalogLayer):
         config: CrossbarConfig,
     ) -> None:
         super().__init__()
-        check_settings(in_features=in_features, bias=bias)
+        check_settings(in_features=in_features, out_features=out_features, bias=bias)
         self._replace(nn.Linear(in_features, out_features, bias, device, dtype), config)
 
     def hold(self, module: nn.Module) -> None:

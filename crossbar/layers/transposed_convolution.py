@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from crossbar.config import CrossbarConfig
 from crossbar.layers.base import AbstractAnalogLayer
 from crossbar.layers.patches import patches
-from crossbar.layers.settings import check_settings
+from crossbar.layers.settings import check_geometry, check_settings
 from crossbar.layers.spatial import Sizes, channel_view, check_image, to_image
 
 
@@ -41,7 +41,10 @@ class AbstractAnalogTransposedConvolution(AbstractAnalogLayer):
         config: CrossbarConfig,
     ) -> None:
         super().__init__()
-        check_settings(in_channels=in_channels, bias=bias)
+        check_settings(in_channels=in_channels, out_channels=out_channels, groups=groups, bias=bias)
+        dimensions = self.vector_dimensions - 1
+        check_geometry(dimensions, at_least=1, kernel_size=kernel_size, stride=stride, dilation=dilation)
+        check_geometry(dimensions, at_least=0, padding=padding, output_padding=output_padding)
         settings: dict[str, Any] = {"padding_mode": padding_mode, "device": device, "dtype": dtype}
         self._replace(
             self.digital_class(

@@ -5,7 +5,6 @@ import json
 import os
 import pickle
 import uuid
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, ProcessPoolExecutor
 from pathlib import Path
@@ -28,6 +27,8 @@ from crossbar.sweeps.state import State
 from crossbar.sweeps.storage_check import check_storage
 from crossbar.sweeps.store import locked, publish, read_state, renew
 from crossbar.sweeps.summary import summarise
+from devices.caller_warning import warn_caller
+from devices.validation import FieldTypeError
 
 if TYPE_CHECKING:
     import xarray as xr
@@ -54,6 +55,10 @@ def run_sweep(
 ) -> "xr.Dataset":
     """Do what `Sweep.run` says."""
     import_zarr()
+    if executor is not None and not callable(getattr(executor, "submit", None)):
+        raise FieldTypeError(
+            f"`executor` must be an executor, such as process_pool(2), or None. Got {executor!r}.", "executor"
+        )
     _check_importable(point, setup, executor)
     path = Path(store).expanduser().absolute()
     attributes = _open_or_create(path, sweep, _attributes(sweep, point, config), extend=extend)
@@ -100,10 +105,9 @@ def _open_or_create(path: Path, sweep: Specification, attributes: dict[str, Any]
             _check_growth(path, sweep, found, attributes, extend=extend)
         changed = [words for key, words in _ORIGIN.items() if found[key] != attributes[key]]
         if changed and read_state(path, sweep, found).stored.any():
-            warnings.warn(
+            warn_caller(
                 f"Since the sweep in {path} was begun, {' and '.join(changed)} changed. What is finished there is kept; "
                 "use another store to compute it anew.",
-                stacklevel=4,
             )
             attributes = attributes | {key: found[key] for key in _ORIGIN}
         renew(path, attributes)

@@ -1,8 +1,8 @@
 """A sweep as its users write it: what to compute, and the verb that computes it."""
 
 import json
+import reprlib
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor
 from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING, Any
 from crossbar.sweeps.dimensions import Axis, Output, Value
 from crossbar.sweeps.runner import Point, run_sweep
 from crossbar.sweeps.specification import Index, Specification, specify
-from devices.validation import check_boolean, check_integer
+from devices.arguments import checked
+from devices.validation import check_integer
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import xarray as xr
 
 
@@ -96,15 +99,28 @@ class Sweep:
         return self.specification.to_json()
 
     @classmethod
+    @checked
     def from_json(cls, text: str) -> "Sweep":
-        """Return the sweep that `to_json` wrote."""
-        return cls(**json.loads(text))
+        """Return the sweep that `to_json` wrote.
 
+        Raises
+        ------
+        ValueError
+            If the text is no such JSON.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError, RecursionError) as error:
+            raise ValueError(
+                f"`text` must be the JSON that `Sweep.to_json` gives. Got {reprlib.repr(text)}: {error}."
+            ) from error
+
+    @checked
     def run(
         self,
         point: Point,
         store: str | PathLike[str],
-        executor: Executor | None = None,
+        executor: "Executor | None" = None,
         *,
         progress: bool = False,
         config: object = None,
@@ -163,7 +179,6 @@ class Sweep:
             If zarr (or tqdm, with `progress`) is not installed.
         """
         check_integer("in_flight", in_flight, at_least=1)
-        check_boolean("extend", extend)
         return run_sweep(
             self.specification,
             point,

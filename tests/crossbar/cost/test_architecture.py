@@ -102,6 +102,8 @@ def test_damaged_json_is_refused(spoil, match):
         xb.architecture_from_json(json.dumps(spoil(data)))
     with pytest.raises(ValueError, match="not valid JSON"):
         xb.architecture_from_json("{")
+    with pytest.raises(ValueError, match="nested too deeply"):
+        xb.architecture_from_json("[" * 100_000)
 
 
 def test_a_converter_of_no_node_fits_everywhere():

@@ -48,6 +48,12 @@ def test_they_mix_with_digital_layers_and_train():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
+        (lambda: xb.AnalogLinear("6", 4, config=CONFIG), "`in_features` must be an integer. Got '6'"),
+        (lambda: xb.AnalogLinear(6, 4.0, config=CONFIG), r"`out_features` must be an integer. Got 4\.0"),
+        (lambda: xb.AnalogConv2d(3, "4", 3, config=CONFIG), "`out_channels` must be an integer"),
+        (lambda: xb.AnalogConv2d(3, 4, "3", config=CONFIG), "`kernel_size` must be an integer or a sequence"),
+        (lambda: xb.AnalogConv2d(3, 4, 3, stride=(1, 2.0), config=CONFIG), "`stride` must be an integer or a sequence"),
+        (lambda: xb.AnalogConvTranspose2d(3, 4, 3, output_padding="1", config=CONFIG), "`output_padding` must be"),
         (lambda: xb.AnalogLinear(64, 32, 3, config=CONFIG), "`bias` must be True or False"),
         (lambda: xb.AnalogLinear(nn.Parameter(torch.rand(3, 2)), None, config=CONFIG), "from_digital"),
         (lambda: xb.AnalogLinear(64, 32, config=3), "`config` must be a CrossbarConfig"),
@@ -57,6 +63,32 @@ def test_they_mix_with_digital_layers_and_train():
 def test_wrong_arguments_name_themselves(make, message):
     with pytest.raises(TypeError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: xb.AnalogLinear(0, 4, config=CONFIG), "`in_features` must be >= 1. Got 0"),
+        (lambda: xb.AnalogConv1d(3, 4, (3, 3), config=CONFIG), r"`kernel_size` must be one number or 1\. Got \(3, 3\)"),
+        (lambda: xb.AnalogConv2d(3, 4, 3, stride=0, config=CONFIG), "`stride` must be >= 1. Got 0"),
+        (lambda: xb.AnalogConv3d(3, 4, 3, padding=(0, 0, -1), config=CONFIG), r"`padding` must be >= 0\. Got"),
+        (lambda: xb.AnalogConvTranspose2d(3, 4, 3, groups=0, config=CONFIG), "`groups` must be >= 1"),
+    ],
+)
+def test_sizes_that_cannot_be_name_themselves(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+@pytest.mark.parametrize("wrong", ["text", None, [1.0]])
+def test_an_input_that_is_no_tensor_names_itself(wrong):
+    layer = xb.AnalogLinear(1, 2, config=CONFIG)
+    with pytest.raises(TypeError, match="`x` must be of a floating-point type"):
+        layer(wrong)
+
+
+def test_sizes_may_be_lists_as_in_torch():
+    assert xb.AnalogConv2d(3, 4, [3, 2], stride=[1, 1], config=CONFIG).kernel_size == (3, 2)
 
 
 @pytest.mark.parametrize("kind", MADE)

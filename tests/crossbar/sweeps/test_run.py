@@ -84,6 +84,14 @@ def test_executors_without_true_futures_are_refused(sweep, tmp_path):
         sweep.run(sweep_points.noisy, tmp_path / "s.zarr", OtherExecutor())
 
 
+@pytest.mark.parametrize(("wrong", "name"), [(("point", None), "point"), ((1, None), "point"), ((None, 3), "executor")])
+def test_what_cannot_run_is_refused_before_the_store_is_made(sweep, wrong, name, tmp_path):
+    point, executor = wrong
+    with pytest.raises(TypeError, match=f"`{name}` must be"):
+        sweep.run(point or sweep_points.noisy, tmp_path / "s.zarr", executor)
+    assert not (tmp_path / "s.zarr").exists()
+
+
 @pytest.mark.parametrize(
     "values", [[0.5, 1.5], [1, 2], ["pcm", "a long name", ""], [True, False]], ids=["float", "int", "text", "bool"]
 )

@@ -36,6 +36,14 @@ def test_a_sweep_is_its_json_and_its_hash(axes, outputs, trials, seed):
         assert copy.to_json() == sweep.to_json()
 
 
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"axes": 3, "outputs": {}}', "[" * 100_000], ids=lambda text: text[:9]
+)
+def test_json_of_something_else_is_refused(text):
+    with pytest.raises(ValueError, match="`text` must be the JSON"):
+        Sweep.from_json(text)
+
+
 def test_numpy_values_become_plain_ones_and_mixed_numbers_floats():
     sweep = Sweep(axes={"a": np.linspace(0, 1, 3), "b": np.arange(2), "c": [0, 0.5]}, outputs=OUTPUTS)
     assert [axis.values for axis in sweep.axes] == [(0.0, 0.5, 1.0), (0, 1), (0.0, 0.5)]
