@@ -133,7 +133,8 @@ def _say(hint: Any) -> str:
     """Return an annotation in words."""
     origin, parts = typing.get_origin(hint), typing.get_args(hint)
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(map(_say, parts))
+        words = [_say(part) for part in parts]
+        return (", or " if any(" or " in word for word in words) else " or ").join(words)
     if origin is Literal:
         return " or ".join(map(repr, parts))
     if hint is types.NoneType:
@@ -144,7 +145,9 @@ def _say(hint: Any) -> str:
         return "an integer"
     if origin is collections.abc.Callable:
         return "a function"
-    if parts and parts != (Any,):
+    if origin is collections.abc.Mapping and Any not in parts:
+        return f"a mapping from {' to '.join(map(_say, parts))}"
+    if parts and parts != (Any,) and issubclass(origin, collections.abc.Iterable):
         return f"a {origin.__name__.lower()} of {' and '.join(_say(part) for part in parts if part is not Ellipsis)}"
     name = str(getattr(origin or hint, "__name__", hint))
     return f"{'an' if name[0] in 'AEIOaeio' else 'a'} {name}"

@@ -20,6 +20,7 @@ from crossbar.array.programming import parallel_rows, read_transfer
 from crossbar.compensation.weight_cells import WeightCells, weight_cells
 from crossbar.conversion import named_analog_layers
 from devices import Device, conductance_at, read_noise_variance
+from devices.arguments import checked
 from devices.randomness import standard_normal
 from devices.validation import check_choice, check_finite, check_integer, check_nonnegative, check_positive
 
@@ -71,6 +72,7 @@ class ProductProgramming:
         check_integer("patience", self.patience, at_least=1)
 
 
+@checked
 @torch.no_grad()
 def program_by_products(
     model: nn.Module, settings: ProductProgramming | None = None, *, generator: torch.Generator | None = None

@@ -8,8 +8,10 @@ from torch import nn
 from crossbar.array import CrossbarArray
 from crossbar.conversion import named_analog_layers
 from crossbar.wire_compensation import WireCompensation
+from devices.arguments import checked
 
 
+@checked
 def compensate_wires(
     model: nn.Module, compensation: WireCompensation | None = None, *, generator: torch.Generator | None = None
 ) -> None:
