@@ -69,9 +69,11 @@ CONFIGS = (
     ),
     SurveyADC(node=32e-9, rate=1e9),
     xb.WireCompensation(),
+    xb.ProductProgramming(),
     calibration.Remedy(apply=lambda model, reference, batches: None),
     calibration.mime.LongTailedSurrogate(),
     calibration.mime.TriangularSurrogate(),
+    calibration.mime.SystolicLadder(),
 )
 
 RESULTS = (

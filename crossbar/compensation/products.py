@@ -22,7 +22,14 @@ from crossbar.conversion import named_analog_layers
 from devices import Device, conductance_at, read_noise_variance
 from devices.arguments import checked
 from devices.randomness import standard_normal
-from devices.validation import check_choice, check_finite, check_integer, check_nonnegative, check_positive
+from devices.validation import (
+    FieldValueError,
+    check_choice,
+    check_finite,
+    check_integer,
+    check_nonnegative,
+    check_positive,
+)
 
 _VARIABLES = {
     "pulses": ("write pulses, first programming included", "1"),
@@ -66,7 +73,7 @@ class ProductProgramming:
         for name in ("step", "headroom"):
             check_finite(name, getattr(self, name))
             if not 0 < getattr(self, name) <= 1:
-                raise ValueError(f"`{name}` must lie in (0, 1]. Got {getattr(self, name)!r}.")
+                raise FieldValueError(f"`{name}` must lie in (0, 1]. Got {getattr(self, name)!r}.", name)
         if self.pulses_per_cell is not None:
             check_positive("pulses_per_cell", self.pulses_per_cell)
         check_integer("patience", self.patience, at_least=1)
