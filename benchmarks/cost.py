@@ -187,7 +187,7 @@ def study(network: str, data: Path, out: Path, *, train: int, test: int, counted
                 continue
             model = LOADERS[network](data)
             if name == "thresholds":
-                mime.attach_thresholds(model, next(iter(training.batches(4)))[0][:4])
+                model = mime.attach_thresholds(model, next(iter(training.batches(4)))[0][:4])
             analog = programmed(model, dataclasses.replace(config, inputs=inputs), DIGITAL[network])
             calibrate_adc_ranges(analog, training.first(8).batches(8))
             adapt_batchnorm(analog, list(training.batches(25)))
@@ -251,9 +251,14 @@ def table(path: Path) -> Iterator[str]:
                 yield f"{start} no price: the converter lies outside its law | | | | |"
                 continue
             yield (
-                f"{start} {cost['energy_per_inference'] * 1e6:.2g} uJ | {skipped['energy_per_inference'] * 1e6:.2g} uJ | "
-                f"{cost['latency'] * 1e3:.2g} ms | {cost['total_area'] * 1e6:.2g} mm2 | {cost['arrays']:.0f} |"
+                f"{start} {two(cost['energy_per_inference'] * 1e6)} uJ | {two(skipped['energy_per_inference'] * 1e6)} uJ | "
+                f"{two(cost['latency'] * 1e3)} ms | {two(cost['total_area'] * 1e6)} mm2 | {cost['arrays']:.0f} |"
             )
+
+
+def two(value: float) -> str:
+    """Return a number with two digits."""
+    return f"{float(f'{value:.2g}'):g}"
 
 
 def main() -> None:
@@ -261,9 +266,9 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--network", choices=sorted(LOADERS), help="run the table of a network")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/cost.jsonl"))
-    parser.add_argument("--train", type=int, default=250)
-    parser.add_argument("--test", type=int, default=250)
-    parser.add_argument("--counted", type=int, default=20)
+    parser.add_argument("--train", type=int, default=75)
+    parser.add_argument("--test", type=int, default=100)
+    parser.add_argument("--counted", type=int, default=5)
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.network is not None:
