@@ -24,28 +24,42 @@ from devices.validation import check_nonnegative
 
 @dataclass(frozen=True, kw_only=True)
 class PlacementResult:
-    """What a search found."""
+    """What a search found.
+
+    Parameters
+    ----------
+    overrides
+        For `convert_to_analog(model, config, overrides=...)`: those given, and None for every layer that stays digital.
+    analog
+        Layers that are analog, in the order in which they became so.
+    analog_share
+        Share of the multiply-adds, of all layers that may be analog, that are.
+    multiply_adds
+        Multiply-adds of each layer that may be analog, per inference.
+    sensitivity
+        What each layer costs when it alone is analog: mean probability of the right answer that is lost.
+    accuracy
+        Share of correct answers with this placement, on the images that it was chosen with.
+    reference
+        That of the digital model.
+    held_out_accuracy
+        Share of correct answers with this placement, on images that no choice has seen.
+    held_out_reference
+        That of the digital model.
+    trials
+        Placements whose accuracy was asked for.
+    """
 
     overrides: dict[str, CrossbarConfig | None]
-    """For `convert_to_analog(model, config, overrides=...)`: those given, and None for every layer that stays digital."""
     analog: tuple[str, ...]
-    """Layers that are analog, in the order in which they became so."""
     analog_share: float
-    """Share of the multiply-adds, of all layers that may be analog, that are."""
     multiply_adds: dict[str, int]
-    """Multiply-adds of each layer that may be analog, per inference."""
     sensitivity: dict[str, float]
-    """What each layer costs when it alone is analog: mean probability of the right answer that is lost."""
     accuracy: float
-    """Share of correct answers with this placement, on the images that it was chosen with."""
     reference: float
-    """That of the digital model."""
     held_out_accuracy: float
-    """Share of correct answers with this placement, on images that no choice has seen."""
     held_out_reference: float
-    """That of the digital model."""
     trials: int
-    """Placements whose accuracy was asked for."""
 
 
 @checked

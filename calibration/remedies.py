@@ -34,19 +34,28 @@ def _always(model: nn.Module) -> str | None:
 @final
 @dataclass(frozen=True)
 class Remedy:
-    """One calibration, as the ladder and studies apply it."""
+    """One calibration, as the ladder and studies apply it.
+
+    Parameters
+    ----------
+    apply
+        Calibrates the analog model (first), given the digital one and training batches, which can be iterated again: in
+        place, or returns another.
+    needs_batchnorm
+        Whether it is left out for models without batch norm.
+    needs_relu
+        Whether it is left out for models in which no ReLU can be replaced.
+    refusal
+        Says why it does not apply to an analog model for another reason, or gives None.
+    step
+        Its name in study files besides that of the table.
+    """
 
     apply: Callable[[nn.Module, nn.Module, Iterable[Any]], Any]
-    """Calibrates the analog model (first), given the digital one and training batches, which can be iterated again: in
-    place, or returns another."""
     needs_batchnorm: bool = False
-    """Whether it is left out for models without batch norm."""
     needs_relu: bool = False
-    """Whether it is left out for models in which no ReLU can be replaced."""
     refusal: Callable[[nn.Module], str | None] = _always
-    """Says why it does not apply to an analog model for another reason, or gives None."""
     step: str = ""
-    """Its name in study files besides that of the table."""
 
     def __post_init__(self) -> None:
         """Refuse fields of another type."""

@@ -23,18 +23,27 @@ from devices.validation import check_nonnegative
 
 @dataclass(frozen=True, kw_only=True)
 class SqueezeResult:
-    """What a search found."""
+    """What a search found.
+
+    Parameters
+    ----------
+    planes
+        Squeezed planes of each analog layer.
+    crossbars
+        Arrays that each analog layer then takes.
+    accuracy
+        Share of correct answers with these planes.
+    reference
+        Share of correct answers with nothing squeezed.
+    trials
+        Settings whose accuracy was asked for, stored ones included.
+    """
 
     planes: dict[str, int]
-    """Squeezed planes of each analog layer."""
     crossbars: dict[str, int]
-    """Arrays that each analog layer then takes."""
     accuracy: float
-    """Share of correct answers with these planes."""
     reference: float
-    """Share of correct answers with nothing squeezed."""
     trials: int
-    """Settings whose accuracy was asked for, stored ones included."""
 
 
 @checked

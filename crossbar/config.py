@@ -14,30 +14,44 @@ from mapping import ENCODINGS, MappingConfig
 
 @dataclass(frozen=True, kw_only=True)
 class CrossbarConfig:
-    """One crossbar technology: cells, wires, mapping and converters."""
+    """One crossbar technology: cells, wires, mapping and converters.
+
+    Parameters
+    ----------
+    device
+        The cell: conductance window, programming error, read noise, drift.
+    wires
+        Resistances of the lines [ohm].
+    mapping
+        How weights become cells.
+    inputs
+        How inputs become pulses.
+    adc
+        How currents become codes; None reads them exactly.
+    plan
+        Read every layer as one effective weight (collapsed), or tile by tile and cycle by cycle (tiled); auto takes the
+        first wherever it gives the same numbers, and multiplies in integers where the second may.
+    compensation
+        Targets for which the arrays do behind their wires what the weights say; None programs the weights as they are.
+    parallel_rows
+        Word lines driven at a time (an operation unit), each group read and converted by itself; None: all of a tile.
+    undriven
+        The other word lines meanwhile: held at 0 V, or their cells switched off by their access transistors.
+    chunk
+        Numbers that the tiled plan holds of one product at a time: bit lines that share word lines x cycles x input
+        vectors. It bounds the memory of a read; a product that stays in the cache is converted fastest.
+    """
 
     device: Device = field(default_factory=lambda: devices.Ideal)
-    """The cell: conductance window, programming error, read noise, drift."""
     wires: Wires = field(default_factory=Wires)
-    """Resistances of the lines [ohm]."""
     mapping: MappingConfig = field(default_factory=MappingConfig)
-    """How weights become cells."""
     inputs: InputConfig = field(default_factory=InputConfig)
-    """How inputs become pulses."""
     adc: ADC | None = None
-    """How currents become codes; None reads them exactly."""
     plan: Literal["auto", "collapsed", "tiled"] = "auto"
-    """Read every layer as one effective weight (collapsed), or tile by tile and cycle by cycle (tiled); auto takes the
-    first wherever it gives the same numbers, and multiplies in integers where the second may."""
     compensation: WireCompensation | None = None
-    """Targets for which the arrays do behind their wires what the weights say; None programs the weights as they are."""
     parallel_rows: int | None = None
-    """Word lines driven at a time (an operation unit), each group read and converted by itself; None: all of a tile."""
     undriven: Literal["grounded", "open"] = "grounded"
-    """The other word lines meanwhile: held at 0 V, or their cells switched off by their access transistors."""
     chunk: int = 2**20
-    """Numbers that the tiled plan holds of one product at a time: bit lines that share word lines x cycles x input
-    vectors. It bounds the memory of a read; a product that stays in the cache is converted fastest."""
 
     __repr__ = short_repr
     _repr_html_ = html_table

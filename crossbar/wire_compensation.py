@@ -20,25 +20,36 @@ class WireCompensation:
 
     `T+ - T- = s D` for the wanted differences of conductance `D` and one number `s` per layer, whose inverse goes into
     the digital scale. It needs the wires and the device, no data.
+
+    Parameters
+    ----------
+    scale
+        Signal `s` that is kept, in (0, 1]; None: per layer the one with the smallest expected error.
+    wires
+        Wires that are assumed when targets are computed; None: those of the arrays.
+    time
+        Time since programming at which it shall hold, by the mean drift of the device [s].
+    error_feedback
+        Where cells have levels, let less significant cells take up what the rounding of the others leaves over.
+    known_faults
+        Take stuck cells as known: their partners and less significant cells take up their error.
+    faults_corrected
+        What stuck cells still keep from their weights is added digitally afterwards (`crossbar.correct_stuck_cells`),
+        and does not count when the scale is chosen.
+    tolerance
+        Error of the transfer matrices at which an array is done, rms, relative to the signal.
+    max_solutions
+        Transfer matrices computed per array at the most.
     """
 
     scale: float | None = None
-    """Signal `s` that is kept, in (0, 1]; None: per layer the one with the smallest expected error."""
     wires: Wires | None = None
-    """Wires that are assumed when targets are computed; None: those of the arrays."""
     time: float = 0.0
-    """Time since programming at which it shall hold, by the mean drift of the device [s]."""
     error_feedback: bool = True
-    """Where cells have levels, let less significant cells take up what the rounding of the others leaves over."""
     known_faults: bool = True
-    """Take stuck cells as known: their partners and less significant cells take up their error."""
     faults_corrected: bool = False
-    """What stuck cells still keep from their weights is added digitally afterwards (`crossbar.correct_stuck_cells`), and
-    does not count when the scale is chosen."""
     tolerance: float = 1e-3
-    """Error of the transfer matrices at which an array is done, rms, relative to the signal."""
     max_solutions: int = 12
-    """Transfer matrices computed per array at the most."""
 
     __repr__ = short_repr
     _repr_html_ = html_table

@@ -28,28 +28,41 @@ class Device:
 
     The effects act in this order: programming error, stuck cells, drift, (wires,) read noise. Each of them is
     independent of the others; `None` is the absence of one.
+
+    Parameters
+    ----------
+    g_min
+        Lowest programmable conductance [S].
+    g_max
+        Highest programmable conductance [S].
+    levels
+        Number of conductance levels that can be told apart, evenly spaced over the window; None: continuous.
+    programming
+        What programming leaves of a target.
+    read_noise
+        How the conductance differs from read to read (or from device to device).
+    drift
+        How the conductance moves with time.
+    stuck
+        Cells that do not answer to programming.
+    validity
+        Where the numbers were measured; use outside of it warns. None: nothing is known about that.
+    name
+        Name of the device.
+    source
+        Paper, table or measurement the numbers come from.
     """
 
     g_min: float
-    """Lowest programmable conductance [S]."""
     g_max: float
-    """Highest programmable conductance [S]."""
     levels: int | None = None
-    """Number of conductance levels that can be told apart, evenly spaced over the window; None: continuous."""
     programming: AbstractProgrammingError = _EXACT
-    """What programming leaves of a target."""
     read_noise: AbstractReadNoise | None = None
-    """How the conductance differs from read to read (or from device to device)."""
     drift: AbstractDrift | None = None
-    """How the conductance moves with time."""
     stuck: StuckCells | None = None
-    """Cells that do not answer to programming."""
     validity: ValidityRange | None = field(default=None, repr=False)
-    """Where the numbers were measured; use outside of it warns. None: nothing is known about that."""
     name: str = ""
-    """Name of the device."""
     source: str = field(default="", repr=False)
-    """Paper, table or measurement the numbers come from."""
 
     __repr__ = short_repr
     _repr_html_ = html_table

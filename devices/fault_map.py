@@ -19,6 +19,15 @@ class FaultMap:
     dimensions: for a layer (planes, inputs, outputs), or (inputs, outputs) for faults that all planes share. None: no
     cell has that fault.
 
+    Parameters
+    ----------
+    g_min
+        Cells stuck at the bottom of the window.
+    g_max
+        Cells stuck at the top of the window.
+    open
+        Cells without current: conductance 0, below any window.
+
     Raises
     ------
     TypeError
@@ -28,11 +37,8 @@ class FaultMap:
     """
 
     g_min: Tensor | None = None
-    """Cells stuck at the bottom of the window."""
     g_max: Tensor | None = None
-    """Cells stuck at the top of the window."""
     open: Tensor | None = None
-    """Cells without current: conductance 0, below any window."""
 
     def __post_init__(self) -> None:
         """Refuse maps that cannot be of one chip."""

@@ -20,18 +20,26 @@ class ProgrammedCells:
     """Everything an array of cells carries from one programming to the next, all in the same shape.
 
     Each cell keeps its own draws; nothing is ever derived from a sum or a difference of cells.
+
+    Parameters
+    ----------
+    target
+        Conductance asked for [S].
+    programmed
+        Conductance left by programming, faults included [S].
+    drift_state
+        What the drift drew for each cell, e.g. its exponent.
+    read_deviation
+        Standard deviates of a read noise that is drawn once per programming.
+    stuck
+        Boolean: cells that hold `programmed` whatever happens.
     """
 
     target: Tensor
-    """Conductance asked for [S]."""
     programmed: Tensor
-    """Conductance left by programming, faults included [S]."""
     drift_state: Tensor | None = None
-    """What the drift drew for each cell, e.g. its exponent."""
     read_deviation: Tensor | None = None
-    """Standard deviates of a read noise that is drawn once per programming."""
     stuck: Tensor | None = None
-    """Boolean: cells that hold `programmed` whatever happens."""
 
 
 @checked

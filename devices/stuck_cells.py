@@ -24,18 +24,25 @@ class StuckCells:
 
     Each cell is stuck independently with the given probabilities. The known faults of one chip are no property of the
     technology: give them as a `FaultMap` when it is programmed.
+
+    Parameters
+    ----------
+    at_g_min
+        Probability that a cell is stuck at `g_min`.
+    at_g_max
+        Probability that a cell is stuck at `g_max`.
+    open
+        Probability that a cell is open: conductance 0, below any window.
+    given
+        Deprecated, use `FaultMap`: known faults, `(fault, index)` with fault `"g_min"`, `"g_max"` or `"open"`. The
+        index counts from the last axes of the conductances: `(row, column)` hits that cell in every slice, `(slice,
+        row, column)` only in one.
     """
 
     at_g_min: float = 0.0
-    """Probability that a cell is stuck at `g_min`."""
     at_g_max: float = 0.0
-    """Probability that a cell is stuck at `g_max`."""
     open: float = 0.0
-    """Probability that a cell is open: conductance 0, below any window."""
     given: tuple[tuple[Fault, tuple[int, ...]], ...] = ()
-    """Deprecated, use `FaultMap`: known faults, `(fault, index)` with fault `"g_min"`, `"g_max"` or `"open"`. The index
-    counts from the last axes of the conductances: `(row, column)` hits that cell in every slice, `(slice, row, column)`
-    only in one."""
 
     def __post_init__(self) -> None:
         """Refuse probabilities and maps that cannot be."""

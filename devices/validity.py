@@ -12,16 +12,24 @@ class OutOfRangeWarning(UserWarning):
 
 @dataclass(frozen=True, kw_only=True)
 class ValidityRange:
-    """The conductances, times and voltages that the source of a device covers; None where it sets no bound."""
+    """The conductances, times and voltages that the source of a device covers; None where it sets no bound.
+
+    Parameters
+    ----------
+    g_min
+        Lowest conductance measured [S].
+    g_max
+        Highest conductance measured [S].
+    max_time
+        Longest time since programming measured [s].
+    max_read_voltage
+        Highest read voltage measured [V].
+    """
 
     g_min: float = 0.0
-    """Lowest conductance measured [S]."""
     g_max: float | None = None
-    """Highest conductance measured [S]."""
     max_time: float | None = None
-    """Longest time since programming measured [s]."""
     max_read_voltage: float | None = None
-    """Highest read voltage measured [V]."""
 
     def __post_init__(self) -> None:
         """Refuse bounds that cannot be."""

@@ -7,12 +7,18 @@ from devices.validation import FieldValueError, check_nonnegative
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """The conductances a cell can be programmed to: from `g_min` (high resistance) to `g_max` (low resistance)."""
+    """The conductances a cell can be programmed to: from `g_min` (high resistance) to `g_max` (low resistance).
+
+    Parameters
+    ----------
+    g_min
+        Lowest programmable conductance [S].
+    g_max
+        Highest programmable conductance [S].
+    """
 
     g_min: float
-    """Lowest programmable conductance [S]."""
     g_max: float
-    """Highest programmable conductance [S]."""
 
     def __post_init__(self) -> None:
         """Refuse a window that is empty or negative."""

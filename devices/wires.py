@@ -16,16 +16,23 @@ class Wires:
     Source `V_i` reaches the first cell of word line i through `driver + row`; `row` joins neighbouring cells of a word
     line and `column` those of a bit line; the last cell of a bit line reaches virtual ground through `column + sense`.
     The other end of every line is open. All zero is an ideal array.
+
+    Parameters
+    ----------
+    row
+        Resistance of one word-line segment between neighbouring cells [ohm].
+    column
+        Resistance of one bit-line segment between neighbouring cells [ohm].
+    driver
+        Output resistance of a word-line driver, in series with its first segment [ohm].
+    sense
+        Input resistance of the sense circuit, in series with the last bit-line segment [ohm].
     """
 
     row: float = 0.0
-    """Resistance of one word-line segment between neighbouring cells [ohm]."""
     column: float = 0.0
-    """Resistance of one bit-line segment between neighbouring cells [ohm]."""
     driver: float = 0.0
-    """Output resistance of a word-line driver, in series with its first segment [ohm]."""
     sense: float = 0.0
-    """Input resistance of the sense circuit, in series with the last bit-line segment [ohm]."""
 
     __repr__ = short_repr
     _repr_html_ = html_table

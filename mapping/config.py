@@ -16,43 +16,64 @@ _MOST_LINES = 65_536
 
 @dataclass(frozen=True, kw_only=True)
 class MappingConfig:
-    """How a weight matrix is quantised, sliced into cells and cut into arrays."""
+    """How a weight matrix is quantised, sliced into cells and cut into arrays.
+
+    Parameters
+    ----------
+    weight_bits
+        Bits of a signed weight, the sign included.
+    cell_bits
+        Bits one cell stores; `weight_bits - 1` or more puts a magnitude into one cell.
+    rows
+        Word lines of one array.
+    cols
+        Bit lines of one array.
+    encoding
+        How signed codes become non-negative levels: "differential", "offset", "twos_complement"; a key of
+        `mapping.ENCODINGS`.
+    pairs
+        Where the two cells of a pair lie: in arrays of their own, on adjacent bit lines whose currents are subtracted,
+        or on adjacent word lines driven with opposite voltages; `mapping.pair_layouts` names chips that do so. For
+        encodings that have pairs.
+    slicing
+        Slices of a weight in arrays of their own (inter), or side by side on the bit lines of one array (intra).
+    group_packing
+        Groups of a convolution in arrays of their own (none), or as many in one array as fit, on its diagonal, without
+        cells where word lines of one group cross bit lines of another (absent). What an array gives is the same but for
+        its wires.
+    reference_column
+        Give every array one bit line more than `cols`, of cells in the middle of the window, and subtract it from the
+        others (encodings with an offset). Else the offset is subtracted as a number, which neither wires nor drift act
+        on.
+    granularity
+        One weight scale per layer, or one per output channel; used by the default quantiser.
+    quantizer
+        Another quantiser than `UniformQuantizer(bits=weight_bits, granularity=granularity)`.
+    row_order
+        Inputs fill arrays as they come, or by descending largest |weight|, which empties significant planes.
+    squeezed_planes
+        Most significant bit planes that `squeeze_out` empties; any number above 0 also releases empty arrays.
+    release_empty
+        Release arrays that hold only zeros, without squeezing.
+    merge_columns
+        Store equal bit columns of an output once, drop empty ones and pack the rest.
+    """
 
     weight_bits: int = 8
-    """Bits of a signed weight, the sign included."""
     cell_bits: int = 4
-    """Bits one cell stores; `weight_bits - 1` or more puts a magnitude into one cell."""
     rows: int = 128
-    """Word lines of one array."""
     cols: int = 128
-    """Bit lines of one array."""
     encoding: str = "differential"
-    """How signed codes become non-negative levels: "differential", "offset", "twos_complement"; a key of
-    `mapping.ENCODINGS`."""
     pairs: Literal["arrays", "bit_lines", "word_lines"] = "arrays"
-    """Where the two cells of a pair lie: in arrays of their own, on adjacent bit lines whose currents are subtracted, or on
-    adjacent word lines driven with opposite voltages; `mapping.pair_layouts` names chips that do so. For encodings that
-    have pairs."""
     slicing: Literal["inter", "intra"] = "inter"
-    """Slices of a weight in arrays of their own (inter), or side by side on the bit lines of one array (intra)."""
     group_packing: Literal["none", "absent"] = "none"
-    """Groups of a convolution in arrays of their own (none), or as many in one array as fit, on its diagonal, without cells
-    where word lines of one group cross bit lines of another (absent). What an array gives is the same but for its wires."""
     reference_column: bool = False
-    """Give every array one bit line more than `cols`, of cells in the middle of the window, and subtract it from the others
-    (encodings with an offset). Else the offset is subtracted as a number, which neither wires nor drift act on."""
     granularity: Literal["tensor", "output"] = "tensor"
-    """One weight scale per layer, or one per output channel; used by the default quantiser."""
     quantizer: AbstractQuantizer | None = None
-    """Another quantiser than `UniformQuantizer(bits=weight_bits, granularity=granularity)`."""
     row_order: Literal["given", "sorted"] = "given"
-    """Inputs fill arrays as they come, or by descending largest |weight|, which empties significant planes."""
     squeezed_planes: int = 0
-    """Most significant bit planes that `squeeze_out` empties; any number above 0 also releases empty arrays."""
     release_empty: bool = False
-    """Release arrays that hold only zeros, without squeezing."""
     merge_columns: bool = False
-    """Store equal bit columns of an output once, drop empty ones and pack the rest."""
 
     __repr__ = short_repr
     _repr_html_ = html_table

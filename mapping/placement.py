@@ -22,43 +22,63 @@ class Placement:
     The stack is cropped to the largest used part: cells beyond it do not exist. Used rows are the last ones of a tile
     and used columns its first ones, next to the sense end and to the drivers, so a tile's circuit is that of its used
     part.
+
+    Parameters
+    ----------
+    levels
+        Cell levels, unsigned integers, (tiles, rows, cols).
+    used
+        Whether a cell exists, bool, (tiles, rows, cols); an unused cell conducts nothing, one at level 0 has g_min.
+    row_index
+        Input that drives each row, -1 for none, int32, (tiles, rows).
+    row_shift
+        Power-of-two shift of that input, int32, (tiles, rows).
+    row_sign
+        Sign with which each row is driven, int32, (tiles, rows): -1 where it carries the input with opposite polarity,
+        beside a row of the same input that carries it as it is; else 1, empty rows included.
+    column_index
+        Output that each column feeds, -1 for none, int32, (tiles, cols); from `outputs` on, reference columns.
+    column_significance
+        Signed integer weight of each column, int32, (tiles, cols).
+    column_bits
+        Bits of the cells of each column, 0 for none; level 2^bits - 1 is g_max, int32, (tiles, cols).
+    column_plane
+        Plane of the encoding that each column stores, its partner being on rows of sign -1; int32, (tiles, cols).
+    scale
+        Weight of one integer unit, () or (outputs,).
+    digital_offset
+        Integer added to every weight by the periphery.
+    inputs
+        Inputs of the layer, over all groups.
+    outputs
+        Outputs of the layer, over all groups.
+    groups
+        Independent blocks (groups of a convolution).
+    planes
+        Planes of the encoding.
+    array_shape
+        Word lines and bit lines of a physical array, of which the tiles show the used part.
+    references
+        Reference columns, numbered as outputs after the real ones.
     """
 
     levels: Tensor
-    """Cell levels, unsigned integers, (tiles, rows, cols)."""
     used: Tensor
-    """Whether a cell exists, bool, (tiles, rows, cols); an unused cell conducts nothing, one at level 0 has g_min."""
     row_index: Tensor
-    """Input that drives each row, -1 for none, int32, (tiles, rows)."""
     row_shift: Tensor
-    """Power-of-two shift of that input, int32, (tiles, rows)."""
     row_sign: Tensor
-    """Sign with which each row is driven, int32, (tiles, rows): -1 where it carries the input with opposite polarity,
-    beside a row of the same input that carries it as it is; else 1, empty rows included."""
     column_index: Tensor
-    """Output that each column feeds, -1 for none, int32, (tiles, cols); from `outputs` on, reference columns."""
     column_significance: Tensor
-    """Signed integer weight of each column, int32, (tiles, cols)."""
     column_bits: Tensor
-    """Bits of the cells of each column, 0 for none; level 2^bits - 1 is g_max, int32, (tiles, cols)."""
     column_plane: Tensor
-    """Plane of the encoding that each column stores, its partner being on rows of sign -1; int32, (tiles, cols)."""
     scale: Tensor
-    """Weight of one integer unit, () or (outputs,)."""
     digital_offset: int
-    """Integer added to every weight by the periphery."""
     inputs: int
-    """Inputs of the layer, over all groups."""
     outputs: int
-    """Outputs of the layer, over all groups."""
     groups: int = 1
-    """Independent blocks (groups of a convolution)."""
     planes: int
-    """Planes of the encoding."""
     array_shape: tuple[int, int]
-    """Word lines and bit lines of a physical array, of which the tiles show the used part."""
     references: int = 0
-    """Reference columns, numbered as outputs after the real ones."""
 
     def __repr__(self) -> str:
         """Say how many arrays it takes, not what is in them."""

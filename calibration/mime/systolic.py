@@ -25,16 +25,24 @@ _SCHEMES = ("separate models", "separate models, zeros skipped", "thresholds", "
 
 @dataclass(frozen=True, kw_only=True)
 class SystolicLadder:
-    """Energy of moving one number, in units of a multiply-add: Eyeriss, ISCA 2016 (1, 2, 6, 200). It is not MIME's."""
+    """Energy of moving one number, in units of a multiply-add: Eyeriss, ISCA 2016 (1, 2, 6, 200). It is not MIME's.
+
+    Parameters
+    ----------
+    register
+        From the register file of a processing element.
+    neighbour
+        From a neighbouring element.
+    buffer
+        From the global buffer.
+    dram
+        From DRAM.
+    """
 
     register: float = 1.0
-    """From the register file of a processing element."""
     neighbour: float = 2.0
-    """From a neighbouring element."""
     buffer: float = 6.0
-    """From the global buffer."""
     dram: float = 200.0
-    """From DRAM."""
 
     def __post_init__(self) -> None:
         """Refuse energies that cannot be."""

@@ -23,16 +23,24 @@ _AFFINE = ("weight", "bias")
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Task:
-    """Everything that is a task's own; the weights on the crossbars are the parent's."""
+    """Everything that is a task's own; the weights on the crossbars are the parent's.
+
+    Parameters
+    ----------
+    thresholds
+        Thresholds by the name of their module.
+    head
+        The output layer; digital for a child task.
+    batchnorm
+        Batch-norm tensors by their name in the model, e.g. `"bn1.running_mean"`; those missing are the parent's.
+    parent
+        Fingerprint of the parent's weights.
+    """
 
     thresholds: Mapping[str, Tensor]
-    """Thresholds by the name of their module."""
     head: nn.Module
-    """The output layer; digital for a child task."""
     batchnorm: Mapping[str, Tensor]
-    """Batch-norm tensors by their name in the model, e.g. `"bn1.running_mean"`; those missing are the parent's."""
     parent: str
-    """Fingerprint of the parent's weights."""
 
     def __repr__(self) -> str:
         """Say how much there is of everything."""

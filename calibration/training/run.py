@@ -36,50 +36,75 @@ def nothing() -> None:
 @final
 @dataclass(frozen=True, kw_only=True)
 class TrainingRun:
-    """A training run, for `fit`."""
+    """A training run, for `fit`.
+
+    Parameters
+    ----------
+    model
+        The model, unwrapped.
+    moving
+        Every tensor that moves, by name: parameters that the optimiser steps, and statistics.
+    optimizer
+        Steps the parameters among them.
+    schedule
+        Its learning rates, by epochs.
+    epochs
+        Passes over the batches.
+    loss
+        Of (output, target).
+    validation
+        Labelled batches whose loss decides when to stop; None: the training loss decides.
+    patience
+        Epochs without a lower loss to wait for before going back to the best one; None never stops.
+    checkpoint
+        File that the run continues from where it exists, and is kept in; None keeps nothing.
+    checkpoint_steps
+        Steps between two checkpoints within an epoch; None writes one per epoch.
+    settings
+        What a checkpoint must agree with, as JSON can hold it.
+    fixed
+        Tensors that do not move and that a checkpoint must agree with, by name.
+    progress
+        Whether to show progress bars.
+    description
+        Beside the bars.
+    set_modes
+        Sets the training flags of the model before every epoch.
+    set_validation_modes
+        Sets them before every validation.
+    penalty
+        Added to the loss.
+    after_step
+        Called after every step of the optimiser: projections.
+    after_epoch
+        Called after the steps of an epoch: what processes average.
+    at_end
+        Called once after the last epoch; if it fails, the model is restored too.
+    figures
+        More numbers for the history, after every epoch.
+    """
 
     model: nn.Module
-    """The model, unwrapped."""
     moving: Mapping[str, Tensor]
-    """Every tensor that moves, by name: parameters that the optimiser steps, and statistics."""
     optimizer: Optimizer
-    """Steps the parameters among them."""
     schedule: LRScheduler
-    """Its learning rates, by epochs."""
     epochs: int
-    """Passes over the batches."""
     loss: Loss
-    """Of (output, target)."""
     validation: Iterable[Any] | None = None
-    """Labelled batches whose loss decides when to stop; None: the training loss decides."""
     patience: int | None = None
-    """Epochs without a lower loss to wait for before going back to the best one; None never stops."""
     checkpoint: str | Path | None = None
-    """File that the run continues from where it exists, and is kept in; None keeps nothing."""
     checkpoint_steps: int | None = None
-    """Steps between two checkpoints within an epoch; None writes one per epoch."""
     settings: Mapping[str, Any] = field(default_factory=dict)
-    """What a checkpoint must agree with, as JSON can hold it."""
     fixed: Mapping[str, Tensor] = field(default_factory=dict)
-    """Tensors that do not move and that a checkpoint must agree with, by name."""
     progress: bool = False
-    """Whether to show progress bars."""
     description: str = "training"
-    """Beside the bars."""
     set_modes: Callable[[nn.Module], object] = set_eval
-    """Sets the training flags of the model before every epoch."""
     set_validation_modes: Callable[[nn.Module], object] = set_eval
-    """Sets them before every validation."""
     penalty: Callable[[], Tensor] | None = None
-    """Added to the loss."""
     after_step: Callable[[], object] = nothing
-    """Called after every step of the optimiser: projections."""
     after_epoch: Callable[[], object] = nothing
-    """Called after the steps of an epoch: what processes average."""
     at_end: Callable[[], object] = nothing
-    """Called once after the last epoch; if it fails, the model is restored too."""
     figures: Callable[[], Mapping[str, float]] = dict
-    """More numbers for the history, after every epoch."""
 
     def __post_init__(self) -> None:
         """Refuse runs that cannot be."""

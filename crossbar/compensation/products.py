@@ -43,25 +43,37 @@ _VARIABLES = {
 
 @dataclass(frozen=True, kw_only=True)
 class ProductProgramming:
-    """How cells are programmed by what is read."""
+    """How cells are programmed by what is read.
+
+    Parameters
+    ----------
+    read
+        What is read between pulses: products with known patterns (behind the wires), or each cell by itself (as if
+        there were none), as in write-verify.
+    rounds
+        Rounds of reads and pulses at the most.
+    patterns
+        Random patterns of +-1 read in each round; None: twice as many as an array has word lines.
+    acceptance
+        Error of a cell from which on it gets a pulse, in standard deviations of its programming error.
+    step
+        Share of the error that goes into the next target of a cell.
+    headroom
+        Signal that is kept, over what the arrays give before.
+    pulses_per_cell
+        Mean number of pulses after which to stop, first programming included; None: no limit.
+    patience
+        Rounds without a product error that falls by 1 %, after which to stop.
+    """
 
     read: Literal["products", "cells"] = "products"
-    """What is read between pulses: products with known patterns (behind the wires), or each cell by itself (as if there
-    were none), as in write-verify."""
     rounds: int = 25
-    """Rounds of reads and pulses at the most."""
     patterns: int | None = None
-    """Random patterns of +-1 read in each round; None: twice as many as an array has word lines."""
     acceptance: float = 1.0
-    """Error of a cell from which on it gets a pulse, in standard deviations of its programming error."""
     step: float = 0.5
-    """Share of the error that goes into the next target of a cell."""
     headroom: float = 0.85
-    """Signal that is kept, over what the arrays give before."""
     pulses_per_cell: float | None = None
-    """Mean number of pulses after which to stop, first programming included; None: no limit."""
     patience: int = 3
-    """Rounds without a product error that falls by 1 %, after which to stop."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be."""

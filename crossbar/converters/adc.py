@@ -14,25 +14,36 @@ from devices.validation import check_choice, check_integer, check_nonnegative, c
 
 @dataclass(frozen=True, kw_only=True)
 class ADC:
-    """A converter per bit line: uniform steps over its range, clipping beyond."""
+    """A converter per bit line: uniform steps over its range, clipping beyond.
+
+    Parameters
+    ----------
+    bits
+        Resolution: codes 0 .. 2^bits - 1, or -(2^(bits-1) - 1) .. 2^(bits-1) - 1 where currents have both signs.
+    range
+        Current of the last code: every used cell of the tile at g_max and fully driven (full), the largest current that
+        the programmed cells of a bit line can give (column), or set by `calibration.calibrate_adc_ranges` (calibrated).
+    fraction
+        Part of that current that the range covers; less than 1 trades clipping for finer steps.
+    subtraction
+        Convert both bit lines of a differential pair and subtract codes, or subtract currents and convert once. Pairs
+        on adjacent word lines (mapping.pairs="word_lines") are subtracted on their bit line either way.
+    gain_spread
+        Standard deviation of the relative gain error from converter to converter, drawn at programming.
+    offset_spread
+        Standard deviation of the offset from converter to converter [codes], drawn at programming.
+    nonlinearity_spread
+        Standard deviation of the integral non-linearity at half range [codes], drawn at programming; a converter
+        deviates by `bow * 4 u (1 - |u|)` where u is the current over the range.
+    """
 
     bits: int = 8
-    """Resolution: codes 0 .. 2^bits - 1, or -(2^(bits-1) - 1) .. 2^(bits-1) - 1 where currents have both signs."""
     range: Literal["full", "column", "calibrated"] = "full"
-    """Current of the last code: every used cell of the tile at g_max and fully driven (full), the largest current that
-    the programmed cells of a bit line can give (column), or set by `calibration.calibrate_adc_ranges` (calibrated)."""
     fraction: float = 1.0
-    """Part of that current that the range covers; less than 1 trades clipping for finer steps."""
     subtraction: Literal["digital", "analog"] = "digital"
-    """Convert both bit lines of a differential pair and subtract codes, or subtract currents and convert once. Pairs on
-    adjacent word lines (mapping.pairs="word_lines") are subtracted on their bit line either way."""
     gain_spread: float = 0.0
-    """Standard deviation of the relative gain error from converter to converter, drawn at programming."""
     offset_spread: float = 0.0
-    """Standard deviation of the offset from converter to converter [codes], drawn at programming."""
     nonlinearity_spread: float = 0.0
-    """Standard deviation of the integral non-linearity at half range [codes], drawn at programming; a converter deviates
-    by `bow * 4 u (1 - |u|)` where u is the current over the range."""
 
     __repr__ = short_repr
     _repr_html_ = html_table

@@ -14,22 +14,32 @@ from devices.validation import FieldValueError, check_choice, check_integer, che
 
 @dataclass(frozen=True, kw_only=True)
 class InputConfig:
-    """How the inputs of a layer become voltage pulses."""
+    """How the inputs of a layer become voltage pulses.
+
+    Parameters
+    ----------
+    bits
+        Bits of an input code, the sign included where inputs are negative; None drives real values unquantised.
+    dac_bits
+        Bits of one pulse: fewer than `bits` reads the array several times (1: bit-serial). None: all bits at once.
+    read_voltage
+        Voltage of the largest pulse [V].
+    range
+        What the largest code stands for: the largest |input| of each vector (an image, for a convolution), of the
+        batch, or a fixed number.
+    maximum
+        The fixed number of a static range, in units of the input; None: set by calibration.
+    negative
+        Negative inputs are read in a second phase and subtracted, driven as negative voltages in the same one, or every
+        input is raised by half of the code range, whose product with the ideal weights the periphery subtracts.
+    """
 
     bits: int | None = 8
-    """Bits of an input code, the sign included where inputs are negative; None drives real values unquantised."""
     dac_bits: int | None = None
-    """Bits of one pulse: fewer than `bits` reads the array several times (1: bit-serial). None: all bits at once."""
     read_voltage: float = 0.2
-    """Voltage of the largest pulse [V]."""
     range: Literal["vector", "batch", "static"] = "vector"
-    """What the largest code stands for: the largest |input| of each vector (an image, for a convolution), of the batch,
-    or a fixed number."""
     maximum: float | None = None
-    """The fixed number of a static range, in units of the input; None: set by calibration."""
     negative: Literal["two_phase", "bipolar", "offset"] = "two_phase"
-    """Negative inputs are read in a second phase and subtracted, driven as negative voltages in the same one, or every
-    input is raised by half of the code range, whose product with the ideal weights the periphery subtracts."""
 
     __repr__ = short_repr
     _repr_html_ = html_table

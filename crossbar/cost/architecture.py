@@ -23,103 +23,151 @@ SkipIdle = Literal["none", "rows", "arrays"]
 
 @dataclass(frozen=True, kw_only=True)
 class Architecture:
-    """Everything that prices and times the reads of a network; no count of events is in it."""
+    """Everything that prices and times the reads of a network; no count of events is in it.
+
+    Parameters
+    ----------
+    name
+        Name for tables and pictures.
+    source
+        Paper.
+    node
+        Technology node of all parts [m].
+    rows
+        Word lines of an array as published.
+    cols
+        Bit lines of an array as published.
+    cells_per_weight
+        Cells that hold one weight as published.
+    input_bits
+        Bits of an input as published.
+    pulse_bits
+        Bits of one pulse as published.
+    arrays_per_core
+        Arrays that share a core (IMA, MVMU).
+    cores_per_tile
+        Cores that share a buffer and a bus.
+    tiles
+        Tiles of the published chip.
+    columns_per_adc
+        Bit lines that share a converter, one after the other.
+    tile_bits_per_cycle
+        Bits that buffer, bus and router of a busy tile each carry in a cycle: it turns their power into energy per bit.
+    input_encoding
+        What carries the bits of a pulse: its voltage, a train of pulses of which each next is integrated twice as often
+        (NeuRRAM), or its width.
+    read_time
+        Time for which one pulse, or one unit of a pulse's width or train, stands on the word lines [s].
+    overlapped
+        Whether converters work on one read while the array does the next.
+    extra_cycles
+        Cycles that a read takes beyond one per pulse, in which no next read can start.
+    pipeline_stages
+        Cycles from a layer's input to its output buffer, for the latency of a pipeline.
+    skip_idle
+        What is not driven for zero pulses: nothing, idle word lines, or these and arrays without a pulse.
+    array_energy
+        Energy of the cells and wires: from the programmed conductances, pulses and wires, or as published per cell.
+    array_supply
+        Supply from which a linear regulator makes the read voltage [V]: the array then costs supply over read voltage
+        times what it dissipates. None counts what it dissipates.
+    array
+        One cell in one read (one magnitude bit, for a train).
+    word_line
+        Charging one word line once.
+    dac
+        One row in one cycle.
+    sample_hold
+        One sample of one bit line; its `latency` is added to each read that does not overlap.
+    integrator
+        One integration of one bit line.
+    adc
+        One conversion.
+    shift_add
+        One conversion, added up over cycles and slices.
+    input_register
+        One bit that a row is given in one cycle.
+    output_register
+        One conversion stored.
+    core_control
+        One cycle of one core's remaining parts.
+    buffer
+        One bit read from or written to the buffer of a tile.
+    bus
+        One bit between buffer and cores.
+    router
+        One bit to another tile.
+    accumulator
+        One output of one block of rows, added to those of the other blocks and stored.
+    activation
+        One output through the activation function.
+    pooling
+        One input of a pooling.
+    tile_control
+        One cycle of one tile's remaining parts.
+    digital_mac
+        One multiply-add of a digital layer.
+    link
+        One cycle of what the chip has outside its tiles.
+    write_pulse
+        One programming pulse on one cell.
+    write_verify
+        One read of one cell between pulses.
+    write_pulses_per_cell
+        Pulses a cell takes on average as published [1]; None where it is not.
+    cells_written_at_a_time
+        Cells of an array that are programmed together.
+    """
 
     name: str
-    """Name for tables and pictures."""
     source: str
-    """Paper."""
     node: float
-    """Technology node of all parts [m]."""
 
     rows: int
-    """Word lines of an array as published."""
     cols: int
-    """Bit lines of an array as published."""
     cells_per_weight: int
-    """Cells that hold one weight as published."""
     input_bits: int
-    """Bits of an input as published."""
     pulse_bits: int
-    """Bits of one pulse as published."""
     arrays_per_core: int
-    """Arrays that share a core (IMA, MVMU)."""
     cores_per_tile: int
-    """Cores that share a buffer and a bus."""
     tiles: int
-    """Tiles of the published chip."""
     columns_per_adc: int
-    """Bit lines that share a converter, one after the other."""
     tile_bits_per_cycle: float = 0.0
-    """Bits that buffer, bus and router of a busy tile each carry in a cycle: it turns their power into energy per bit."""
 
     input_encoding: InputEncoding = "amplitude"
-    """What carries the bits of a pulse: its voltage, a train of pulses of which each next is integrated twice as often
-    (NeuRRAM), or its width."""
     read_time: float
-    """Time for which one pulse, or one unit of a pulse's width or train, stands on the word lines [s]."""
     overlapped: bool
-    """Whether converters work on one read while the array does the next."""
     extra_cycles: int = 0
-    """Cycles that a read takes beyond one per pulse, in which no next read can start."""
     pipeline_stages: int = 1
-    """Cycles from a layer's input to its output buffer, for the latency of a pipeline."""
     skip_idle: SkipIdle = "none"
-    """What is not driven for zero pulses: nothing, idle word lines, or these and arrays without a pulse."""
 
     array_energy: Literal["exact", "published"] = "exact"
-    """Energy of the cells and wires: from the programmed conductances, pulses and wires, or as published per cell."""
     array_supply: float | None = None
-    """Supply from which a linear regulator makes the read voltage [V]: the array then costs supply over read voltage
-    times what it dissipates. None counts what it dissipates."""
 
     array: Component
-    """One cell in one read (one magnitude bit, for a train)."""
     word_line: Component
-    """Charging one word line once."""
     dac: Component
-    """One row in one cycle."""
     sample_hold: Component
-    """One sample of one bit line; its `latency` is added to each read that does not overlap."""
     integrator: Component
-    """One integration of one bit line."""
     adc: AbstractADCLaw
-    """One conversion."""
     shift_add: Component
-    """One conversion, added up over cycles and slices."""
     input_register: Component
-    """One bit that a row is given in one cycle."""
     output_register: Component
-    """One conversion stored."""
     core_control: Component
-    """One cycle of one core's remaining parts."""
     buffer: Component
-    """One bit read from or written to the buffer of a tile."""
     bus: Component
-    """One bit between buffer and cores."""
     router: Component
-    """One bit to another tile."""
     accumulator: Component
-    """One output of one block of rows, added to those of the other blocks and stored."""
     activation: Component
-    """One output through the activation function."""
     pooling: Component
-    """One input of a pooling."""
     tile_control: Component
-    """One cycle of one tile's remaining parts."""
     digital_mac: Component
-    """One multiply-add of a digital layer."""
     link: Component
-    """One cycle of what the chip has outside its tiles."""
 
     write_pulse: Component
-    """One programming pulse on one cell."""
     write_verify: Component
-    """One read of one cell between pulses."""
     write_pulses_per_cell: float | None = None
-    """Pulses a cell takes on average as published [1]; None where it is not."""
     cells_written_at_a_time: int = 1
-    """Cells of an array that are programmed together."""
 
     def __post_init__(self) -> None:
         """Refuse chips that cannot be, and parts of another node."""

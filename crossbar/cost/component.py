@@ -12,22 +12,33 @@ LEVELS: tuple[Level, ...] = ("cell", "row", "column", "converter", "array", "cor
 
 @dataclass(frozen=True, kw_only=True)
 class Component:
-    """Price of one part of an architecture; None means that the source does not give it, so that it is not modelled."""
+    """Price of one part of an architecture; None means that the source does not give it, so that it is not modelled.
+
+    Parameters
+    ----------
+    energy
+        Energy of one event [J]; 0 only where the source counts it elsewhere, which `source` then says.
+    area
+        Area of what stands at one place of `level`, all copies there together [m2].
+    level
+        What has one of it: a cell, a row or column of an array, a converter, an array, a core, a tile or the chip.
+    latency
+        Time of one event [s].
+    leakage
+        Power at rest of what stands at one place of `level` [W]; None where the source has it within `energy`.
+    node
+        Technology node that the numbers are for [m]; None where they follow from no node.
+    source
+        Paper and table of the numbers.
+    """
 
     energy: float | None
-    """Energy of one event [J]; 0 only where the source counts it elsewhere, which `source` then says."""
     area: float | None = None
-    """Area of what stands at one place of `level`, all copies there together [m2]."""
     level: Level = "array"
-    """What has one of it: a cell, a row or column of an array, a converter, an array, a core, a tile or the chip."""
     latency: float | None = None
-    """Time of one event [s]."""
     leakage: float | None = None
-    """Power at rest of what stands at one place of `level` [W]; None where the source has it within `energy`."""
     node: float | None = None
-    """Technology node that the numbers are for [m]; None where they follow from no node."""
     source: str
-    """Paper and table of the numbers."""
 
     def __post_init__(self) -> None:
         """Refuse prices that cannot be."""

@@ -13,20 +13,30 @@ from devices.arguments import checked
 
 @dataclass(frozen=True, kw_only=True)
 class ReadPower:
-    """Power of the reads of each array, summed over inputs, and its parts; `(...)` each [W, or S x pulse units^2]."""
+    """Power of the reads of each array, summed over inputs, and its parts; `(...)` each [W, or S x pulse units^2].
+
+    Parameters
+    ----------
+    total
+        All that the drivers deliver.
+    cells
+        Dissipated in the cells.
+    word_lines
+        In the segments of the word lines.
+    bit_lines
+        In the segments of the bit lines.
+    driver
+        In the driver resistances.
+    sense
+        In the sense resistances.
+    """
 
     total: Tensor
-    """All that the drivers deliver."""
     cells: Tensor
-    """Dissipated in the cells."""
     word_lines: Tensor
-    """In the segments of the word lines."""
     bit_lines: Tensor
-    """In the segments of the bit lines."""
     driver: Tensor
-    """In the driver resistances."""
     sense: Tensor
-    """In the sense resistances."""
 
 
 @checked

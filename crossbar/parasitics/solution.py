@@ -7,22 +7,33 @@ from torch import Tensor
 
 @dataclass(frozen=True, kw_only=True)
 class CrossbarSolution:
-    """Node voltages and currents; all tensors are differentiable where the inputs of the solver were."""
+    """Node voltages and currents; all tensors are differentiable where the inputs of the solver were.
+
+    Parameters
+    ----------
+    word_line_voltages
+        `(..., rows, cols)` at the cell's end of the word line [V].
+    bit_line_voltages
+        `(..., rows, cols)` at the cell's end of the bit line [V].
+    cell_currents
+        `(..., rows, cols)` from word line to bit line [A].
+    output_currents
+        `(..., cols)` into the sense end of each bit line; 0 where it floats [A].
+    iterations
+        Conjugate-gradient steps taken, over all Newton steps.
+    newton_steps
+        Linearisations solved; 1 for ohmic cells.
+    residual
+        Largest remaining error relative to the drive, in the norm that the tolerance is stated for.
+    """
 
     word_line_voltages: Tensor
-    """`(..., rows, cols)` at the cell's end of the word line [V]."""
     bit_line_voltages: Tensor
-    """`(..., rows, cols)` at the cell's end of the bit line [V]."""
     cell_currents: Tensor
-    """`(..., rows, cols)` from word line to bit line [A]."""
     output_currents: Tensor
-    """`(..., cols)` into the sense end of each bit line; 0 where it floats [A]."""
     iterations: int
-    """Conjugate-gradient steps taken, over all Newton steps."""
     newton_steps: int
-    """Linearisations solved; 1 for ohmic cells."""
     residual: float
-    """Largest remaining error relative to the drive, in the norm that the tolerance is stated for."""
 
     @property
     def cell_voltages(self) -> Tensor:

@@ -18,6 +18,17 @@ _RESERVED = ("trial", "jobs", "zarr.json")
 class Axis:
     """One dimension of a sweep.
 
+    Parameters
+    ----------
+    name
+        Name of the dimension, for instance a config field by dotted name.
+    values
+        The values, in the order of the results; integers beside floats become floats.
+    units
+        Unit of the values, for instance "S"; empty for none.
+    long_name
+        What a plot writes beside the axis; empty for the name in plain words.
+
     Raises
     ------
     TypeError, ValueError
@@ -25,13 +36,9 @@ class Axis:
     """
 
     name: str
-    """Name of the dimension, for instance a config field by dotted name."""
     values: tuple[Value, ...]
-    """The values, in the order of the results; integers beside floats become floats."""
     units: str = ""
-    """Unit of the values, for instance "S"; empty for none."""
     long_name: str = ""
-    """What a plot writes beside the axis; empty for the name in plain words."""
 
     def __post_init__(self) -> None:
         """Refuse names and values that the store or a plot could not hold."""
@@ -42,14 +49,21 @@ class Axis:
 
 @dataclass(frozen=True, kw_only=True)
 class Output:
-    """One number that every trial of a sweep returns."""
+    """One number that every trial of a sweep returns.
+
+    Parameters
+    ----------
+    name
+        Key in the dictionary that the point function returns.
+    units
+        Unit of the number, "1" for a ratio or a count.
+    long_name
+        What a plot writes beside the number; empty for the name in plain words.
+    """
 
     name: str
-    """Key in the dictionary that the point function returns."""
     units: str
-    """Unit of the number, "1" for a ratio or a count."""
     long_name: str = ""
-    """What a plot writes beside the number; empty for the name in plain words."""
 
     def __post_init__(self) -> None:
         """Refuse names the store could not hold."""

@@ -46,22 +46,33 @@ def sweep_failures(store: str | os.PathLike[str]) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True)
 class SweepStatus:
-    """How far a sweep is."""
+    """How far a sweep is.
+
+    Parameters
+    ----------
+    points
+        Points in all.
+    done
+        Finished points.
+    trials
+        Stored trials of all points.
+    trials_in_all
+        Trials of all points.
+    begun
+        Labels of the points that are being computed, or were when their process ended.
+    failed
+        Labels of the points whose last attempt failed.
+    idle
+        Time since the last word of any worker [s]; infinite where there was none.
+    """
 
     points: int
-    """Points in all."""
     done: int
-    """Finished points."""
     trials: int
-    """Stored trials of all points."""
     trials_in_all: int
-    """Trials of all points."""
     begun: tuple[str, ...]
-    """Labels of the points that are being computed, or were when their process ended."""
     failed: tuple[str, ...]
-    """Labels of the points whose last attempt failed."""
     idle: float
-    """Time since the last word of any worker [s]; infinite where there was none."""
 
 
 @checked

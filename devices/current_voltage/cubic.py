@@ -18,16 +18,23 @@ class Cubic(AbstractCurrentVoltage):
 
     Milo et al., IRPS 2021, as in CrossSim; they state it for positive voltages, here it is odd. Outside the measured
     conductances the coefficients of the nearer bound are scaled with the conductance, so an open cell carries nothing.
+
+    Parameters
+    ----------
+    quadratic
+        Coefficients of c2 in l, from the constant term upwards [A/V^2].
+    cubic
+        Coefficients of c3 in l, from the constant term upwards [A/V^3].
+    g_min
+        Lowest measured conductance [S].
+    g_max
+        Highest measured conductance [S].
     """
 
     quadratic: tuple[float, ...]
-    """Coefficients of c2 in l, from the constant term upwards [A/V^2]."""
     cubic: tuple[float, ...]
-    """Coefficients of c3 in l, from the constant term upwards [A/V^3]."""
     g_min: float
-    """Lowest measured conductance [S]."""
     g_max: float
-    """Highest measured conductance [S]."""
 
     def __post_init__(self) -> None:
         """Refuse polynomials and bounds that cannot be."""

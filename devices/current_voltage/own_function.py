@@ -18,12 +18,17 @@ class OwnFunction(AbstractCurrentVoltage):
     """A law given as two functions of `(voltage, conductance)`.
 
     Functions do not travel as JSON: use it in a solver call, not in a config that is to be saved.
+
+    Parameters
+    ----------
+    law
+        Current [A] at a voltage [V] for a conductance [S]; elementwise, 0 at 0 V, never falling with voltage.
+    derivative
+        Derivative of the current with respect to the voltage [S].
     """
 
     law: Law
-    """Current [A] at a voltage [V] for a conductance [S]; elementwise, 0 at 0 V, never falling with voltage."""
     derivative: Law
-    """Derivative of the current with respect to the voltage [S]."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be called."""

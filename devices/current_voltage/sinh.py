@@ -17,10 +17,14 @@ class Sinh(AbstractCurrentVoltage):
 
     The usual compact form of conduction in filamentary ReRAM, `I = I0 exp(-g/g0) sinh(V/V0)` (Guan, Yu and Wong, IEEE
     Electron Device Lett. 33, 1405, 2012), with gap and prefactor written as the conductance at 0 V.
+
+    Parameters
+    ----------
+    v0
+        Voltage scale of the non-linearity [V].
     """
 
     v0: float
-    """Voltage scale of the non-linearity [V]."""
 
     def __post_init__(self) -> None:
         """Refuse a scale that cannot be."""

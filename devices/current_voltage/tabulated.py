@@ -19,14 +19,20 @@ class Tabulated(AbstractCurrentVoltage):
     The curve is odd, `I(-v) = -I(v)`. A conductance below the first measured one carries the current of that one in
     proportion, so an open cell carries none, and one above the last likewise; beyond the last voltage the last slope
     goes on.
+
+    Parameters
+    ----------
+    voltages
+        Voltages, increasing from 0 [V], (voltages,).
+    conductances
+        Small-signal conductances of the measured cells, increasing, > 0 [S], (conductances,).
+    currents
+        Measured currents [A], (conductances, voltages): 0 at 0 V, and never falling with voltage.
     """
 
     voltages: tuple[float, ...]
-    """Voltages, increasing from 0 [V], (voltages,)."""
     conductances: tuple[float, ...]
-    """Small-signal conductances of the measured cells, increasing, > 0 [S], (conductances,)."""
     currents: tuple[tuple[float, ...], ...]
-    """Measured currents [A], (conductances, voltages): 0 at 0 V, and never falling with voltage."""
 
     def __post_init__(self) -> None:
         """Refuse tables that do not match, or that describe no passive cell."""

@@ -10,16 +10,24 @@ from devices.validation import FieldValueError, check_finite
 
 @dataclass(frozen=True, kw_only=True)
 class ClampedLogarithm(AbstractCurve):
-    """`clamp(slope ln x + intercept, low, high)`."""
+    """`clamp(slope ln x + intercept, low, high)`.
+
+    Parameters
+    ----------
+    slope
+        Change per factor e of the argument.
+    intercept
+        Value at 1.
+    low
+        Lower bound.
+    high
+        Upper bound.
+    """
 
     slope: float
-    """Change per factor e of the argument."""
     intercept: float
-    """Value at 1."""
     low: float
-    """Lower bound."""
     high: float
-    """Upper bound."""
 
     def __post_init__(self) -> None:
         """Refuse bounds that cross."""

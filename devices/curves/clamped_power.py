@@ -10,14 +10,21 @@ from devices.validation import check_finite
 
 @dataclass(frozen=True, kw_only=True)
 class ClampedPower(AbstractCurve):
-    """`min(scale x^exponent, high)`."""
+    """`min(scale x^exponent, high)`.
+
+    Parameters
+    ----------
+    scale
+        Value at 1.
+    exponent
+        Power of the argument.
+    high
+        Upper bound.
+    """
 
     scale: float
-    """Value at 1."""
     exponent: float
-    """Power of the argument."""
     high: float
-    """Upper bound."""
 
     def __post_init__(self) -> None:
         """Refuse what is not a number."""

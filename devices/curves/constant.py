@@ -11,10 +11,15 @@ from devices.validation import check_finite
 
 @dataclass(frozen=True, kw_only=True)
 class Constant(AbstractCurve):
-    """`value`."""
+    """`value`.
+
+    Parameters
+    ----------
+    value
+        The value.
+    """
 
     value: float
-    """The value."""
 
     def __post_init__(self) -> None:
         """Refuse what is not a number."""

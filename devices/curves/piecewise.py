@@ -11,14 +11,21 @@ from devices.validation import check_finite, check_instance
 
 @dataclass(frozen=True, kw_only=True)
 class Piecewise(AbstractCurve):
-    """`below(x)` where `x < threshold`, else `above(x)`."""
+    """`below(x)` where `x < threshold`, else `above(x)`.
+
+    Parameters
+    ----------
+    threshold
+        First argument of the second curve.
+    below
+        The curve below the threshold.
+    above
+        The curve from the threshold on.
+    """
 
     threshold: float
-    """First argument of the second curve."""
     below: AbstractCurve
-    """The curve below the threshold."""
     above: AbstractCurve
-    """The curve from the threshold on."""
 
     def __post_init__(self) -> None:
         """Refuse what is not a number."""

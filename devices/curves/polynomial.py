@@ -11,10 +11,15 @@ from devices.validation import check_numbers
 
 @dataclass(frozen=True, kw_only=True)
 class Polynomial(AbstractCurve):
-    """`c0 + c1 x + c2 x^2 + ...`."""
+    """`c0 + c1 x + c2 x^2 + ...`.
+
+    Parameters
+    ----------
+    coefficients
+        From the constant term upwards.
+    """
 
     coefficients: tuple[float, ...]
-    """From the constant term upwards."""
 
     def __post_init__(self) -> None:
         """Refuse an empty polynomial."""

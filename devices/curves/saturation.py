@@ -11,12 +11,18 @@ from devices.validation import check_nonnegative, check_positive
 
 @dataclass(frozen=True, kw_only=True)
 class Saturation(AbstractCurve):
-    """`limit (1 - exp(-x / scale))`."""
+    """`limit (1 - exp(-x / scale))`.
+
+    Parameters
+    ----------
+    limit
+        Value far above `scale`.
+    scale
+        Argument at which 63 % of the limit is reached.
+    """
 
     limit: float
-    """Value far above `scale`."""
     scale: float
-    """Argument at which 63 % of the limit is reached."""
 
     def __post_init__(self) -> None:
         """Refuse a scale that cannot be."""

@@ -10,12 +10,18 @@ from devices.validation import check_finite, check_instance
 
 @dataclass(frozen=True, kw_only=True)
 class Scaled(AbstractCurve):
-    """`factor * curve(x)`."""
+    """`factor * curve(x)`.
+
+    Parameters
+    ----------
+    curve
+        The curve.
+    factor
+        What it is multiplied by.
+    """
 
     curve: AbstractCurve
-    """The curve."""
     factor: float
-    """What it is multiplied by."""
 
     def __post_init__(self) -> None:
         """Refuse what is not a number."""

@@ -11,12 +11,18 @@ from devices.validation import check_increasing, check_numbers
 
 @dataclass(frozen=True, kw_only=True)
 class Table(AbstractCurve):
-    """Straight lines between measured points; the end values hold beyond the ends."""
+    """Straight lines between measured points; the end values hold beyond the ends.
+
+    Parameters
+    ----------
+    arguments
+        Where it was measured, increasing.
+    values
+        What was measured there.
+    """
 
     arguments: tuple[float, ...]
-    """Where it was measured, increasing."""
     values: tuple[float, ...]
-    """What was measured there."""
 
     def __post_init__(self) -> None:
         """Refuse tables that do not match or do not increase."""

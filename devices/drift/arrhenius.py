@@ -21,16 +21,23 @@ class ArrheniusDrift(AbstractDrift):
 
     The usual reading of accelerated retention tests (JEDEC JESD22-A117): a thermally activated process runs through
     the same states, only sooner.
+
+    Parameters
+    ----------
+    drift
+        The drift as measured.
+    activation_energy
+        Activation energy [eV].
+    temperature
+        Temperature of the cell [K].
+    measured_temperature
+        Temperature at which `drift` was measured [K].
     """
 
     drift: AbstractDrift
-    """The drift as measured."""
     activation_energy: float
-    """Activation energy [eV]."""
     temperature: float
-    """Temperature of the cell [K]."""
     measured_temperature: float = 300.0
-    """Temperature at which `drift` was measured [K]."""
 
     def __post_init__(self) -> None:
         """Refuse temperatures that cannot be."""

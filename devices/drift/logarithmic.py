@@ -18,16 +18,23 @@ class LogarithmicDrift(AbstractDrift):
 
     It does not depend on the conductance. From `t0` on; the offset of the spread is what happens before `t0`, so the
     conductances step there. As fitted on CMO/HfOx ReRAM.
+
+    Parameters
+    ----------
+    mean_slope
+        Change of the mean per factor e of time [S]; negative where conductance falls.
+    spread_slope
+        Growth of the standard deviation per factor e of time [S].
+    spread_offset
+        Standard deviation at `t0` [S].
+    t0
+        First time the law holds for [s]; nothing moves before.
     """
 
     mean_slope: float
-    """Change of the mean per factor e of time [S]; negative where conductance falls."""
     spread_slope: float
-    """Growth of the standard deviation per factor e of time [S]."""
     spread_offset: float = 0.0
-    """Standard deviation at `t0` [S]."""
     t0: float = 1.0
-    """First time the law holds for [s]; nothing moves before."""
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""

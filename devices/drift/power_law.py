@@ -15,14 +15,21 @@ from devices.window import Window
 
 @dataclass(frozen=True, kw_only=True)
 class PowerLawDrift(AbstractDrift):
-    """`G(t) = G(t0) (t / t0)^-nu` from `t0` on, with `nu = N(nu, nu_spread)` drawn once per cell."""
+    """`G(t) = G(t0) (t / t0)^-nu` from `t0` on, with `nu = N(nu, nu_spread)` drawn once per cell.
+
+    Parameters
+    ----------
+    nu
+        Mean drift exponent; positive where conductance falls.
+    nu_spread
+        Standard deviation of the exponent from cell to cell; a cell may get an exponent of the other sign.
+    t0
+        Time after programming at which the programmed conductance was measured [s]; nothing moves before.
+    """
 
     nu: float
-    """Mean drift exponent; positive where conductance falls."""
     nu_spread: float = 0.0
-    """Standard deviation of the exponent from cell to cell; a cell may get an exponent of the other sign."""
     t0: float = 1.0
-    """Time after programming at which the programmed conductance was measured [s]; nothing moves before."""
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""

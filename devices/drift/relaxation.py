@@ -31,16 +31,23 @@ class RelaxationDrift(AbstractDrift):
     cell keeps its programming error (which should be the one at the first time) and moves on by
     `sqrt(sigma(t)^2 - sigma_0^2) z`, z standard normal and its own, so that the total comes out as stated while a
     cell's history stays one history. Between the times sigma is interpolated; beyond the last one there is no data.
+
+    Parameters
+    ----------
+    times
+        Times after programming at which it was measured, increasing [s]; nothing moves before the first.
+    sigmas
+        Total standard deviation [S] at each of these times, against `target / reference`.
+    reference
+        Conductance the fits are normalised to [S].
+    interpolation
+        Whether sigma moves with the logarithm of time between two measurements, or with time.
     """
 
     times: tuple[float, ...]
-    """Times after programming at which it was measured, increasing [s]; nothing moves before the first."""
     sigmas: tuple[AbstractCurve, ...]
-    """Total standard deviation [S] at each of these times, against `target / reference`."""
     reference: float
-    """Conductance the fits are normalised to [S]."""
     interpolation: Literal["logarithmic", "linear"] = "logarithmic"
-    """Whether sigma moves with the logarithm of time between two measurements, or with time."""
 
     def __post_init__(self) -> None:
         """Refuse times that do not increase or do not match the curves."""

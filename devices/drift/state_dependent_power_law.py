@@ -18,16 +18,23 @@ class StateDependentPowerLawDrift(AbstractDrift):
     """`G(t) = G(t0) (t / t0)^-nu` from `t0` on, `nu = |mean(r) + spread(r) N(0, 1)|` per cell.
 
     `r = target / reference`. Joshi et al., Nat. Commun. 11, 2473 (2020), methods.
+
+    Parameters
+    ----------
+    nu_mean
+        Mean of the exponent before its absolute value is taken, against r.
+    nu_spread
+        Standard deviation of the exponent from cell to cell, against r.
+    reference
+        Conductance the fits are normalised to [S].
+    t0
+        Time after programming at which the programmed conductance was measured [s]; nothing moves before.
     """
 
     nu_mean: AbstractCurve
-    """Mean of the exponent before its absolute value is taken, against r."""
     nu_spread: AbstractCurve
-    """Standard deviation of the exponent from cell to cell, against r."""
     reference: float
-    """Conductance the fits are normalised to [S]."""
     t0: float
-    """Time after programming at which the programmed conductance was measured [s]; nothing moves before."""
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""

@@ -28,16 +28,24 @@ class PoorFitWarning(UserWarning):
 
 @dataclasses.dataclass(frozen=True, kw_only=True, eq=False)
 class Fit:
-    """A fitted device and how much to believe of it."""
+    """A fitted device and how much to believe of it.
+
+    Parameters
+    ----------
+    device
+        The device.
+    parameters
+        `value` and `standard_error` of each parameter, in `unit`.
+    goodness
+        `p_value`, `reduced_chi_squared` and number of residuals of each effect.
+    measurements
+        What it was fitted to.
+    """
 
     device: Device
-    """The device."""
     parameters: xr.Dataset
-    """`value` and `standard_error` of each parameter, in `unit`."""
     goodness: xr.Dataset
-    """`p_value`, `reduced_chi_squared` and number of residuals of each effect."""
     measurements: Measurements
-    """What it was fitted to."""
 
     def __repr__(self) -> str:
         """Say what was found, and how well each effect describes the data."""

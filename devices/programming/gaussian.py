@@ -14,12 +14,18 @@ from devices.window import Window
 
 @dataclass(frozen=True, kw_only=True)
 class GaussianProgramming(AbstractProgrammingError):
-    """`G = target + s N(0, 1)` with `s = spread * target`, `spread * (g_max - g_min)` or `spread`."""
+    """`G = target + s N(0, 1)` with `s = spread * target`, `spread * (g_max - g_min)` or `spread`.
+
+    Parameters
+    ----------
+    spread
+        Standard deviation of the error, in units of `relative_to`.
+    relative_to
+        What `spread` multiplies: the target conductance, the window `g_max - g_min`, or 1 S (an absolute error).
+    """
 
     spread: float
-    """Standard deviation of the error, in units of `relative_to`."""
     relative_to: Literal["conductance", "window", "siemens"] = "window"
-    """What `spread` multiplies: the target conductance, the window `g_max - g_min`, or 1 S (an absolute error)."""
 
     def __post_init__(self) -> None:
         """Refuse a spread that cannot be."""

@@ -18,10 +18,14 @@ class LognormalProgramming(AbstractProgrammingError):
     """`G = target exp(log_spread N(0, 1))`: the median is the target, the mean `exp(log_spread^2 / 2)` times it.
 
     The form used for resistance spread in RRAM, e.g. Long et al., DATE 2019 (`w exp(theta)`, theta normal).
+
+    Parameters
+    ----------
+    log_spread
+        Standard deviation of `ln G`.
     """
 
     log_spread: float
-    """Standard deviation of `ln G`."""
 
     def __post_init__(self) -> None:
         """Refuse a spread that cannot be."""

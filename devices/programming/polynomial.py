@@ -17,12 +17,17 @@ class PolynomialProgramming(AbstractProgrammingError):
 
     The polynomial belongs to absolute conductances: a narrower window uses a part of it, nothing is rescaled. Published
     fits differ in the power of r they stop at and in the reference they are printed for, so both are part of the value.
+
+    Parameters
+    ----------
+    coefficients
+        From the constant term upwards [S].
+    reference
+        Conductance the fit is normalised to, usually the `g_max` of the measured devices [S].
     """
 
     coefficients: tuple[float, ...]
-    """From the constant term upwards [S]."""
     reference: float
-    """Conductance the fit is normalised to, usually the `g_max` of the measured devices [S]."""
 
     def __post_init__(self) -> None:
         """Refuse an empty polynomial."""

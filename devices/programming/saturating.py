@@ -13,12 +13,18 @@ from devices.window import Window
 
 @dataclass(frozen=True, kw_only=True)
 class SaturatingProgramming(AbstractProgrammingError):
-    """`sigma = limit (1 - exp(-target / scale))`, as measured on SONOS (IEDM 2022)."""
+    """`sigma = limit (1 - exp(-target / scale))`, as measured on SONOS (IEDM 2022).
+
+    Parameters
+    ----------
+    limit
+        Standard deviation far above `scale` [S].
+    scale
+        Conductance at which 63 % of the limit is reached [S].
+    """
 
     limit: float
-    """Standard deviation far above `scale` [S]."""
     scale: float
-    """Conductance at which 63 % of the limit is reached [S]."""
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""

@@ -13,12 +13,18 @@ from devices.window import Window
 
 @dataclass(frozen=True, kw_only=True)
 class TableProgramming(AbstractProgrammingError):
-    """`sigma` by straight lines between measured points; the end values hold beyond the ends."""
+    """`sigma` by straight lines between measured points; the end values hold beyond the ends.
+
+    Parameters
+    ----------
+    conductances
+        Target conductances, increasing [S].
+    sigmas
+        Standard deviation measured at each [S].
+    """
 
     conductances: tuple[float, ...]
-    """Target conductances, increasing [S]."""
     sigmas: tuple[float, ...]
-    """Standard deviation measured at each [S]."""
 
     def __post_init__(self) -> None:
         """Refuse tables that do not match, do not increase or are negative."""

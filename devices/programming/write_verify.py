@@ -21,14 +21,20 @@ class WriteVerifyProgramming(AbstractProgrammingError):
     What is left is a normal distribution cut at the acceptance range; where the pulse is much wider than the range,
     that is a uniform one with `sigma = acceptance / sqrt(3)`. (CMO/HfOx at 2 % acceptance: 1.13 % measured, 1.15 %
     here.)
+
+    Parameters
+    ----------
+    acceptance
+        Half width of the range in which the loop stops, in units of `relative_to`.
+    spread
+        Standard deviation of one pulse about the target, in the same units.
+    relative_to
+        What both multiply: the target conductance, the window `g_max - g_min`, or 1 S.
     """
 
     acceptance: float
-    """Half width of the range in which the loop stops, in units of `relative_to`."""
     spread: float
-    """Standard deviation of one pulse about the target, in the same units."""
     relative_to: Literal["conductance", "window", "siemens"] = "conductance"
-    """What both multiply: the target conductance, the window `g_max - g_min`, or 1 S."""
 
     def __post_init__(self) -> None:
         """Refuse ranges that cannot be."""

@@ -14,14 +14,21 @@ from devices.window import Window
 
 @dataclass(frozen=True, kw_only=True)
 class AffineReadNoise(AbstractReadNoise):
-    """Normal, `sigma = slope * G + offset`."""
+    """Normal, `sigma = slope * G + offset`.
+
+    Parameters
+    ----------
+    slope
+        Part proportional to the conductance.
+    offset
+        Part present at zero conductance [S].
+    draw
+        Fresh at every `"read"`, or once per `"programming"`.
+    """
 
     slope: float
-    """Part proportional to the conductance."""
     offset: float
-    """Part present at zero conductance [S]."""
     draw: Draw = "read"
-    """Fresh at every `"read"`, or once per `"programming"`."""
 
     def __post_init__(self) -> None:
         """Refuse coefficients that cannot be."""

@@ -19,20 +19,29 @@ class OneOverFReadNoise(AbstractReadNoise):
 
     Joshi et al., Nat. Commun. 11, 2473 (2020), methods. With `relative=False` the amplitude is a conductance,
     `sigma = Q(G / reference) sqrt(...)` [S], as for CMO/HfOx.
+
+    Parameters
+    ----------
+    amplitude
+        Q: relative to the conductance, or in siemens; a negative value counts as none.
+    reference
+        What the conductance is divided by before it enters Q [S].
+    t_read
+        Duration of a read [s].
+    t0
+        Before this time the noise is that at `t0`: when "as programmed" was measured [s].
+    relative
+        Whether Q is relative to the conductance (and taken at the target) or in siemens (taken at the conductance).
+    draw
+        Fresh at every `"read"`, or once per `"programming"`.
     """
 
     amplitude: AbstractCurve
-    """Q: relative to the conductance, or in siemens; a negative value counts as none."""
     reference: float
-    """What the conductance is divided by before it enters Q [S]."""
     t_read: float
-    """Duration of a read [s]."""
     t0: float = 0.0
-    """Before this time the noise is that at `t0`: when "as programmed" was measured [s]."""
     relative: bool = True
-    """Whether Q is relative to the conductance (and taken at the target) or in siemens (taken at the conductance)."""
     draw: Draw = "read"
-    """Fresh at every `"read"`, or once per `"programming"`."""
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""

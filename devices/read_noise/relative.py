@@ -14,12 +14,18 @@ from devices.window import Window
 
 @dataclass(frozen=True, kw_only=True)
 class RelativeReadNoise(AbstractReadNoise):
-    """Normal, `sigma = ratio * G`."""
+    """Normal, `sigma = ratio * G`.
+
+    Parameters
+    ----------
+    ratio
+        Standard deviation over mean, `sigma / mu`.
+    draw
+        Fresh at every `"read"`, or once per `"programming"`.
+    """
 
     ratio: float
-    """Standard deviation over mean, `sigma / mu`."""
     draw: Draw = "read"
-    """Fresh at every `"read"`, or once per `"programming"`."""
 
     def __post_init__(self) -> None:
         """Refuse a ratio that cannot be."""

@@ -14,14 +14,21 @@ from devices.window import Window
 
 @dataclass(frozen=True, kw_only=True)
 class SaturatingReadNoise(AbstractReadNoise):
-    """Normal, `sigma = limit (1 - exp(-G / scale))`, as measured on SONOS (IEDM 2022)."""
+    """Normal, `sigma = limit (1 - exp(-G / scale))`, as measured on SONOS (IEDM 2022).
+
+    Parameters
+    ----------
+    limit
+        Standard deviation far above `scale` [S].
+    scale
+        Conductance at which 63 % of the limit is reached [S].
+    draw
+        Fresh at every `"read"`, or once per `"programming"`.
+    """
 
     limit: float
-    """Standard deviation far above `scale` [S]."""
     scale: float
-    """Conductance at which 63 % of the limit is reached [S]."""
     draw: Draw = "read"
-    """Fresh at every `"read"`, or once per `"programming"`."""
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""

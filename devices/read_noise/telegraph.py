@@ -19,14 +19,20 @@ class TelegraphReadNoise(AbstractReadNoise):
 
     The conductance stands for the mean over both states, so `sigma = amplitude G sqrt(p (1 - p))`, and the two values
     are `G + (1 - p) amplitude G` and `G - p amplitude G`. Reads are taken to be further apart than the switching time.
+
+    Parameters
+    ----------
+    on_fraction
+        Probability p of the higher state, in (0, 1).
+    amplitude
+        Distance between the two states over the mean conductance.
+    draw
+        Fresh at every `"read"`, or once per `"programming"`.
     """
 
     on_fraction: float
-    """Probability p of the higher state, in (0, 1)."""
     amplitude: float
-    """Distance between the two states over the mean conductance."""
     draw: Draw = "read"
-    """Fresh at every `"read"`, or once per `"programming"`."""
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""

@@ -25,16 +25,23 @@ class ThermalShotReadNoise(AbstractReadNoise):
 
     It is stated for a cell read at `read_voltage`; an input that drives a cell with less sees more conductance noise
     than this, and the same thermal current noise.
+
+    Parameters
+    ----------
+    bandwidth
+        Noise bandwidth of the read-out [Hz].
+    read_voltage
+        Voltage over the cell [V].
+    temperature
+        Temperature [K].
+    draw
+        Fresh at every `"read"`, or once per `"programming"`.
     """
 
     bandwidth: float
-    """Noise bandwidth of the read-out [Hz]."""
     read_voltage: float
-    """Voltage over the cell [V]."""
     temperature: float = 300.0
-    """Temperature [K]."""
     draw: Draw = "read"
-    """Fresh at every `"read"`, or once per `"programming"`."""
 
     def __post_init__(self) -> None:
         """Refuse parameters that cannot be."""

@@ -16,18 +16,27 @@ Cycles = Callable[[int], int]
 
 @dataclass(frozen=True, kw_only=True)
 class Footprint:
-    """What the arrays of one weight matrix take, and what reading them with one input vector takes."""
+    """What the arrays of one weight matrix take, and what reading them with one input vector takes.
+
+    Parameters
+    ----------
+    crossbars
+        Arrays.
+    cells
+        Cells that hold a bit of a weight or a reference, zeros included.
+    array_cells
+        Cells of one array.
+    adc_conversions
+        Conversions per input vector: every used bit line, or pair of them, in every cycle of its operation unit.
+    input_cycles
+        Cycles per input vector, that is, of the array with the most.
+    """
 
     crossbars: int
-    """Arrays."""
     cells: int
-    """Cells that hold a bit of a weight or a reference, zeros included."""
     array_cells: int
-    """Cells of one array."""
     adc_conversions: int
-    """Conversions per input vector: every used bit line, or pair of them, in every cycle of its operation unit."""
     input_cycles: int
-    """Cycles per input vector, that is, of the array with the most."""
 
     @property
     def utilization(self) -> float:

@@ -11,18 +11,26 @@ class Planes:
     """Cell levels of a signed integer matrix, plane by plane.
 
     `codes == sum_p significance[p] * levels[p] + digital_offset`, exactly.
+
+    Parameters
+    ----------
+    levels
+        Cell levels, uint8 or int32, (planes, inputs, outputs).
+    significance
+        Signed integer weight of each plane.
+    bits
+        Bits that a cell of each plane holds; its levels are 0 .. 2^bits - 1 over the whole conductance window.
+    array
+        Which physical array each plane belongs to (0: positive or only array, 1: negative array).
+    digital_offset
+        Integer that every weight carries beside its cells; the periphery adds it times the sum of the inputs.
     """
 
     levels: Tensor
-    """Cell levels, uint8 or int32, (planes, inputs, outputs)."""
     significance: tuple[int, ...]
-    """Signed integer weight of each plane."""
     bits: tuple[int, ...]
-    """Bits that a cell of each plane holds; its levels are 0 .. 2^bits - 1 over the whole conductance window."""
     array: tuple[int, ...]
-    """Which physical array each plane belongs to (0: positive or only array, 1: negative array)."""
     digital_offset: int = 0
-    """Integer that every weight carries beside its cells; the periphery adds it times the sum of the inputs."""
 
     def codes(self) -> Tensor:
         """Return the signed codes that the planes stand for, int64, (inputs, outputs)."""

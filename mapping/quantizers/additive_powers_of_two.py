@@ -18,16 +18,23 @@ class AdditivePowersOfTwoQuantizer(AbstractQuantizer):
 
     Term i is 0 or 2^-(i + j terms) with j = 0 .. 2^term_bits - 2, so no two terms share a bit and a weight has at most
     `terms` ones. The smallest of these powers is the unit of the codes.
+
+    Parameters
+    ----------
+    terms
+        Powers that are added; with one term these are plain powers of two.
+    term_bits
+        Bits that choose a term; with one bit the sums are the uniform codes.
+    granularity
+        One scale for the whole matrix, or one per output channel.
+    scale
+        The largest |weight| on the largest code, or the scale of least squared error.
     """
 
     terms: int = 2
-    """Powers that are added; with one term these are plain powers of two."""
     term_bits: int = 2
-    """Bits that choose a term; with one bit the sums are the uniform codes."""
     granularity: Literal["tensor", "output"] = "tensor"
-    """One scale for the whole matrix, or one per output channel."""
     scale: ScaleChoice = "max"
-    """The largest |weight| on the largest code, or the scale of least squared error."""
 
     def __post_init__(self) -> None:
         """Refuse sums that do not fit."""

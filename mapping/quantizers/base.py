@@ -11,14 +11,21 @@ from devices.validation import check_instance
 
 @dataclass(frozen=True, kw_only=True)
 class QuantizedWeight:
-    """Signed integer codes and the number one code unit stands for: `weight ~ codes * scale`."""
+    """Signed integer codes and the number one code unit stands for: `weight ~ codes * scale`.
+
+    Parameters
+    ----------
+    codes
+        Signed integer codes, int32, (inputs, outputs).
+    scale
+        Weight of one code unit: () for one number per matrix, (outputs,) for one per output; 0 where all weights are.
+    magnitude_bits
+        Bits of the largest magnitude, so that `abs(codes) < 2**magnitude_bits`.
+    """
 
     codes: Tensor
-    """Signed integer codes, int32, (inputs, outputs)."""
     scale: Tensor
-    """Weight of one code unit: () for one number per matrix, (outputs,) for one per output; 0 where all weights are."""
     magnitude_bits: int
-    """Bits of the largest magnitude, so that `abs(codes) < 2**magnitude_bits`."""
 
     def dequantize(self) -> Tensor:
         """Return the matrix that the codes stand for, (inputs, outputs)."""

@@ -13,14 +13,21 @@ from mapping.quantizers.scale import SCALE_CHOICES, ScaleChoice, quantize_with_s
 
 @dataclass(frozen=True, kw_only=True)
 class PowerOfTwoQuantizer(AbstractQuantizer):
-    """Zero and the powers of two 1 .. 2^(bits - 1), as in incremental network quantisation (Zhou et al., ICLR 2017)."""
+    """Zero and the powers of two 1 .. 2^(bits - 1), as in incremental network quantisation (Zhou et al., ICLR 2017).
+
+    Parameters
+    ----------
+    bits
+        Magnitude bits, hence powers; the sign is apart, so a weight has `bits + 1` bits.
+    granularity
+        One scale for the whole matrix, or one per output channel.
+    scale
+        The largest |weight| on the largest code, or the scale of least squared error.
+    """
 
     bits: int = 8
-    """Magnitude bits, hence powers; the sign is apart, so a weight has `bits + 1` bits."""
     granularity: Literal["tensor", "output"] = "tensor"
-    """One scale for the whole matrix, or one per output channel."""
     scale: ScaleChoice = "max"
-    """The largest |weight| on the largest code, or the scale of least squared error."""
 
     def __post_init__(self) -> None:
         """Refuse bit widths that cannot be."""

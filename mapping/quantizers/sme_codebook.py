@@ -21,16 +21,23 @@ class SMECodebook(AbstractQuantizer):
 
     A floating-point number with `window - 1` mantissa bits, written out on `bits` planes: at most `window` ones per
     weight. Eight bits give 8, 15, 27 and 47 positive codes for windows of 1, 2, 3 and 4.
+
+    Parameters
+    ----------
+    bits
+        Magnitude bits, one plane each; the sign is apart, so a weight has `bits + 1` bits.
+    window
+        Bits from the leading one on that may be one.
+    granularity
+        One scale for the whole matrix, or one per output channel.
+    scale
+        The largest |weight| on the largest code, or the scale of least squared error.
     """
 
     bits: int = 8
-    """Magnitude bits, one plane each; the sign is apart, so a weight has `bits + 1` bits."""
     window: int = 3
-    """Bits from the leading one on that may be one."""
     granularity: Literal["tensor", "output"] = "tensor"
-    """One scale for the whole matrix, or one per output channel."""
     scale: ScaleChoice = "max"
-    """The largest |weight| on the largest code, or the scale of least squared error."""
 
     def __post_init__(self) -> None:
         """Refuse windows that do not fit."""

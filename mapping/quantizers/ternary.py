@@ -16,12 +16,17 @@ class TernaryQuantizer(AbstractQuantizer):
     """Codes -1, 0 and 1, as in ternary weight networks (Li, Zhang and Liu, arXiv 1605.04711).
 
     That paper's scale minimises the squared error, hence the default.
+
+    Parameters
+    ----------
+    granularity
+        One scale for the whole matrix, or one per output channel.
+    scale
+        The largest |weight| on the code 1, or the scale of least squared error.
     """
 
     granularity: Literal["tensor", "output"] = "tensor"
-    """One scale for the whole matrix, or one per output channel."""
     scale: ScaleChoice = "least_squares"
-    """The largest |weight| on the code 1, or the scale of least squared error."""
 
     def __post_init__(self) -> None:
         """Refuse unknown choices."""

@@ -15,14 +15,20 @@ class UniformQuantizer(AbstractQuantizer):
     """Equal steps on both sides of zero: codes -(2^(bits-1) - 1) .. 2^(bits-1) - 1.
 
     Zero is a code, and the code -2^(bits-1) is not used, so that a differential pair treats both signs alike.
+
+    Parameters
+    ----------
+    bits
+        Bits of a signed weight, the sign included: 8 gives codes -127 .. 127.
+    granularity
+        One scale for the whole matrix, or one per output channel.
+    scale
+        The largest |weight| on the largest code, or the scale of least squared error, which clips large weights.
     """
 
     bits: int = 8
-    """Bits of a signed weight, the sign included: 8 gives codes -127 .. 127."""
     granularity: Literal["tensor", "output"] = "tensor"
-    """One scale for the whole matrix, or one per output channel."""
     scale: ScaleChoice = "max"
-    """The largest |weight| on the largest code, or the scale of least squared error, which clips large weights."""
 
     def __post_init__(self) -> None:
         """Refuse bit widths that hold no magnitude."""

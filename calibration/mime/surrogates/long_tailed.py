@@ -14,10 +14,14 @@ class LongTailedSurrogate(AbstractSurrogate):
     """`2 - 4|u|` up to 0.4, 0.4 up to 1, then 0, with `u` in units of `width`.
 
     Liu et al., "Dynamic sparse training", ICLR 2020.
+
+    Parameters
+    ----------
+    width
+        Distance from the threshold at which the slope ends, in units of the activation.
     """
 
     width: float = 1.0
-    """Distance from the threshold at which the slope ends, in units of the activation."""
 
     def __post_init__(self) -> None:
         """Refuse a width that cannot be."""

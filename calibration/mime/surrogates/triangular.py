@@ -10,12 +10,18 @@ from devices.validation import check_positive
 
 @dataclass(frozen=True, kw_only=True)
 class TriangularSurrogate(AbstractSurrogate):
-    """`height * max(0, 1 - |u| / width)`; the defaults are those of SpikeSim's spiking neurons."""
+    """`height * max(0, 1 - |u| / width)`; the defaults are those of SpikeSim's spiking neurons.
+
+    Parameters
+    ----------
+    height
+        Slope at the threshold.
+    width
+        Distance from the threshold at which the slope ends, in units of the activation.
+    """
 
     height: float = 0.3
-    """Slope at the threshold."""
     width: float = 1.0
-    """Distance from the threshold at which the slope ends, in units of the activation."""
 
     def __post_init__(self) -> None:
         """Refuse a triangle that cannot be."""

@@ -12,12 +12,18 @@ _BYTE = 127
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """How a layer is read."""
+    """How a layer is read.
+
+    Parameters
+    ----------
+    kind
+        One effective weight, or tile by tile, in integers or in floating point.
+    reason
+        Why this plan was chosen.
+    """
 
     kind: Literal["collapsed", "integer", "tiled"]
-    """One effective weight, or tile by tile, in integers or in floating point."""
     reason: str
-    """Why this plan was chosen."""
 
 
 def choose_plan(config: CrossbarConfig) -> Plan:

@@ -9,20 +9,30 @@ from devices.validation import check_integer, check_nonnegative, check_positive
 
 @dataclass(frozen=True, kw_only=True)
 class FixedADC(AbstractADCLaw):
-    """The numbers of one converter."""
+    """The numbers of one converter.
+
+    Parameters
+    ----------
+    bits
+        Its resolution.
+    conversion_energy
+        Energy of a conversion [J].
+    converter_area
+        Area of the converter [m2]; None where it is not published.
+    conversion_time
+        Time of a conversion [s].
+    node
+        Technology node [m].
+    source
+        Paper and table.
+    """
 
     bits: int
-    """Its resolution."""
     conversion_energy: float
-    """Energy of a conversion [J]."""
     converter_area: float | None
-    """Area of the converter [m2]; None where it is not published."""
     conversion_time: float
-    """Time of a conversion [s]."""
     node: float | None
-    """Technology node [m]."""
     source: str
-    """Paper and table."""
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""

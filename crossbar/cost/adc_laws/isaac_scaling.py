@@ -16,18 +16,26 @@ class IsaacScalingADC(AbstractADCLaw):
 
     Ratios of the table 4..10 bits: 0.79, 0.99, 1.20, 1.42, 1.67, 1.97, 2.38 pJ and 361 .. 3002 um2, which
     hwcomponents-library keeps (MIT) after Saberi et al., IEEE TCAS-I 58 (2011) 1736. Energy and area at 8 bits are given.
+
+    Parameters
+    ----------
+    energy_at_8_bits
+        Energy of a conversion at 8 bits [J]. Default: 2 mW at 1.28 GS/s (ISAAC, ISCA 2016, table I).
+    area_at_8_bits
+        Area of a converter at 8 bits [m2]. Default: 0.0096 mm2 for 8 (ISAAC, table I).
+    rate
+        Conversions a second of one converter [1/s].
+    node
+        Technology node [m].
+    source
+        Paper and table.
     """
 
     energy_at_8_bits: float = 2e-3 / 1.28e9
-    """Energy of a conversion at 8 bits [J]. Default: 2 mW at 1.28 GS/s (ISAAC, ISCA 2016, table I)."""
     area_at_8_bits: float = 1200e-12
-    """Area of a converter at 8 bits [m2]. Default: 0.0096 mm2 for 8 (ISAAC, table I)."""
     rate: float = 1.28e9
-    """Conversions a second of one converter [1/s]."""
     node: float | None = 32e-9
-    """Technology node [m]."""
     source: str = "ISAAC, ISCA 2016, table I; other resolutions by the scaling of Saberi et al. 2011"
-    """Paper and table."""
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""

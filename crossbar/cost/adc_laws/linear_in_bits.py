@@ -9,22 +9,33 @@ from devices.validation import check_integer, check_nonnegative, check_positive
 
 @dataclass(frozen=True, kw_only=True)
 class LinearInBitsADC(AbstractADCLaw):
-    """A conversion of `bits` steps, each of one energy and one time: PUMA's model, and NeuRRAM's neuron."""
+    """A conversion of `bits` steps, each of one energy and one time: PUMA's model, and NeuRRAM's neuron.
+
+    Parameters
+    ----------
+    energy_per_bit
+        Energy of a step [J].
+    time_per_bit
+        Time of a step [s].
+    converter_area
+        Area of a converter, whatever its bits are [m2]; None where it is not published.
+    lowest_bits
+        Lowest resolution that the source shows.
+    highest_bits
+        Highest resolution that the source shows.
+    node
+        Technology node [m].
+    source
+        Paper and table.
+    """
 
     energy_per_bit: float
-    """Energy of a step [J]."""
     time_per_bit: float
-    """Time of a step [s]."""
     converter_area: float | None
-    """Area of a converter, whatever its bits are [m2]; None where it is not published."""
     lowest_bits: int = 1
-    """Lowest resolution that the source shows."""
     highest_bits: int
-    """Highest resolution that the source shows."""
     node: float | None
-    """Technology node [m]."""
     source: str
-    """Paper and table."""
 
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""

@@ -14,14 +14,20 @@ class SurveyADC(AbstractADCLaw):
 
     It follows the best published converters, so it is optimistic for any one design; area is good to a factor of 5
     (ISAAC's converter is 5.4x below it at 1.28 GS/s). Fitted to 4 bits and more; nodes of 14 to 130 nm are sensible.
+
+    Parameters
+    ----------
+    node
+        Technology node [m], 14e-9 to 130e-9.
+    rate
+        Conversions a second of one converter [1/s].
+    source
+        Paper.
     """
 
     node: float
-    """Technology node [m], 14e-9 to 130e-9."""
     rate: float
-    """Conversions a second of one converter [1/s]."""
     source: str = "regression over Murmann's ADC survey, Andrulis et al., arXiv 2404.06553"
-    """Paper."""
 
     def __post_init__(self) -> None:
         """Refuse nodes and rates that were not fitted."""
