@@ -14,7 +14,7 @@ from crossbar.config import CrossbarConfig
 from crossbar.parasitics import attenuation, ir_drop_estimate
 from mapping import Placement
 
-_CELLS_AT_ONCE = 1 << 17
+_CELLS_AT_ONCE = 1 << 16
 """Cells whose targets are sought together: few enough for the cache, enough to make calls cheap."""
 
 

@@ -15,7 +15,7 @@ _COARSE, _FINE = 0.8, 0.93
 _HEADROOM = 1.4
 """How far above the first choice the second search starts."""
 _ATTEMPTS = 6
-_SETTLED = 0.1
+_SETTLED = 0.15
 """Error of the first-order law, relative to the signal, at which a chosen scale stands."""
 _SMALLEST = 1e-3
 _CLOSENESS = 3e-3

@@ -14,7 +14,7 @@ from crossbar.config import CrossbarConfig
 from devices.caller_warning import warn_caller
 from mapping import Placement, scatter_cells
 
-_SAMPLED_CELLS = 1 << 18
+_SAMPLED_CELLS = 1 << 16
 """Cells over which the scale of a layer is chosen."""
 
 

@@ -53,6 +53,7 @@ def _obstacle_to_integers(config: CrossbarConfig) -> str | None:
         "drift": device.drift is not None,
         "stuck cells": device.stuck is not None,
         "wires": not config.wires.ideal,
+        "compensated targets": config.compensation is not None,
         "errors of the converters": adc is not None and adc.has_errors,
         "reference columns": config.mapping.reference_column,
         "sparse bit lines": config.mapping.merge_columns,

@@ -212,6 +212,17 @@ def test_no_wires_is_said() -> None:
     assert relative_error(array) < 5e-3
 
 
+@pytest.mark.filterwarnings("ignore::crossbar.NothingToCompensateWarning")
+def test_compensated_targets_lie_on_no_levels_of_integer_reads() -> None:
+    """Assumed wires move the targets although the arrays have none: bytes of whole levels would not hold them."""
+    inputs = xb.InputConfig(dac_bits=1)
+    made = replace(config(xb.WireCompensation(scale=0.4)), wires=xb.Wires(), adc=xb.ADC(bits=12), inputs=inputs)
+    assert programmed(replace(made, compensation=None)).plan.kind == "integer"
+    array = programmed(made)
+    assert array.plan.kind == "tiled"
+    assert relative_error(array) < 5e-3
+
+
 def test_no_warning_where_there_is_something_to_do() -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("error")
