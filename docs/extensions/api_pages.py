@@ -12,6 +12,8 @@ from typing import Any
 from pages_from_sources import write
 from sphinx.application import Sphinx
 
+import devices
+
 PACKAGES = {
     "crossbar": ("crossbar.cost", "crossbar.sweeps", "crossbar.parasitics", "crossbar.adapters", "crossbar.examples"),
     "devices": ("devices.curves",),
@@ -121,9 +123,35 @@ def package_page(package: str, found: dict[str, list[tuple[str, object]]]) -> st
     return "\n".join(lines)
 
 
+def presets_page() -> str:
+    """Return the published devices as a page."""
+    lines = [
+        "Published devices",
+        "=================",
+        "",
+        "Names in ``crossbar.devices``; each has its source, and warns where",
+    ]
+    lines += ["it is used outside of what was measured.", "", ".. list-table::", "   :header-rows: 1", ""]
+    lines += [
+        "   * - name",
+        "     - window [µS]",
+        "     - programming",
+        "     - read noise",
+        "     - drift",
+        "     - source",
+    ]
+    for name, device in devices.find_presets().items():
+        effects = (device.programming, device.read_noise, device.drift)
+        kinds = ["-" if effect is None else linked(f"`{type(effect).__name__}`") for effect in effects]
+        window = f"{1e6 * device.g_min:.4g} to {1e6 * device.g_max:.4g}"
+        lines += [f"   * - ``{name}``", *(f"     - {text}" for text in (window, *kinds, device.source))]
+    return "\n".join([*lines, ""])
+
+
 def write_reference(app: Sphinx) -> None:
     """Write all pages."""
     folder = Path(app.srcdir) / "reference"
+    write(folder / "presets.rst", presets_page())
     for package in PACKAGES:
         found = families(package)
         write(folder / f"{package}.rst", package_page(package, found))

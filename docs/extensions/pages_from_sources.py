@@ -17,16 +17,8 @@ SECTIONS = {
     "generated/changelog.md": ("CHANGELOG.md", ""),
     "generated/contributing.md": ("CONTRIBUTING.md", ""),
 }
-LINKS = {
-    "benchmarks/results/README.md": "/generated/results.md",
-    "batchnorm.jsonl": "",
-    "sme_resnet20.txt": "",
-    "sme_vgg16.txt": "",
-    "sme_separable.txt": "",
-    "CITATION.cff": "",
-    "CONTRIBUTING.md": "/generated/contributing.md",
-}
-"""Where links of the sources lead on the site; files that are not on it keep their name only."""
+PAGES = {"benchmarks/results/README.md": "/generated/results.md", "CONTRIBUTING.md": "/generated/contributing.md"}
+"""Where links of the sources lead on the site."""
 
 
 def section(text: str, heading: str) -> str:
@@ -43,9 +35,12 @@ def relinked(text: str) -> str:
 
     def replace(match: re.Match[str]) -> str:
         label, target = match.groups()
-        if target not in LINKS:
+        if "://" in target:
             return match.group()
-        return f"[{label}]({LINKS[target]})" if LINKS[target] else f"`{label}`"
+        if target.endswith(".ipynb"):
+            return f"[{label}](/tutorials/{Path(target).name})"
+        # Files that are no page of the site keep their name.
+        return f"[{label}]({PAGES[target]})" if target in PAGES else f"`{label}`"
 
     return re.sub(r"\[([^\]]+)\]\(([^)#\s]+)\)", replace, text)
 
