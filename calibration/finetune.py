@@ -21,6 +21,7 @@ from calibration.training import (
     fit,
     fixed_tensors,
     moving_tensors,
+    set_eval_but,
 )
 from crossbar.conversion import named_analog_layers
 from devices.arguments import checked
@@ -107,12 +108,6 @@ def finetune(
     moving = moving_tensors(model, chosen, norms)
     steps = optimizer(list(chosen))
 
-    def set_modes(model: nn.Module) -> None:
-        """Read the chip as in inference, but let the statistics move."""
-        model.eval()
-        for norm in norms:
-            norm.train()
-
     def at_end() -> None:
         """Measure the statistics of what was learned."""
         if statistics == "exact":
@@ -133,7 +128,7 @@ def finetune(
         fixed={} if checkpoint is None else fixed_tensors(model, moving),
         progress=progress,
         description="fine-tuning",
-        set_modes=set_modes,
+        set_modes=set_eval_but(norms),
         after_epoch=lambda: average_statistics(norms),
         at_end=at_end,
     )

@@ -41,7 +41,7 @@ def freeze_analog_weights(
     layers = analog_layers(model)
     if dtype is not None and not dtype.is_floating_point:
         raise TypeError(f"`dtype` must be of a floating-point type, such as torch.bfloat16. Got {dtype}.")
-    tiled = [layer for layer in layers if layer.plan.kind != "collapsed"]
+    tiled = [layer for layer in layers if layer.array.reader.keeps_transfer]
     if tiled:
         raise ValueError(
             f"`model` has {len(tiled)} layers that are read tile by tile ({tiled[0].plan.reason}), which needs their "

@@ -97,12 +97,13 @@ def tampered(state, change):
         lambda tensor: text_to_tensor("[]"),
         lambda tensor: text_to_tensor("null"),
         lambda tensor: text_to_tensor('{"config": 3}'),
+        lambda tensor: text_to_tensor("[" * 100_000),
         lambda tensor: torch.full((40,), 255, dtype=torch.uint8),
         lambda tensor: text_to_tensor(
             json.dumps({**json.loads(tensor_to_text(tensor)), "config": '{"_version": 1, "_type": "os.system"}'})
         ),
     ],
-    ids=["half", "empty", "list", "null", "number", "not text", "class of another package"],
+    ids=["half", "empty", "list", "null", "number", "nested too deeply", "not text", "class of another package"],
 )
 def test_a_damaged_description_is_refused(change, state):
     with pytest.raises((RuntimeError, ValueError), match=r"config|checkpoint|state"):

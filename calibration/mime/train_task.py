@@ -23,7 +23,7 @@ from calibration.mime.task import (
 )
 from calibration.mime.threshold_training import threshold_training
 from calibration.support.distributed import unwrapped
-from calibration.training import Loss, TrainingRun, class_loss, cosine_schedule, fit
+from calibration.training import Loss, TrainingRun, class_loss, cosine_schedule, fit, set_eval_but
 from devices.arguments import checked
 from devices.validation import check_choice, check_integer, check_positive
 
@@ -118,12 +118,6 @@ def train_task(
     with installed(model, task_values(task)):
         norms = [] if batchnorm == "parent" else batchnorm_modules(model)
 
-        def set_modes(model: nn.Module) -> None:
-            """Read the chip as in inference, but let the task's statistics move."""
-            model.eval()
-            for norm in norms:
-                norm.train()
-
         def at_end() -> None:
             """Measure the statistics of what was learned."""
             if norms:
@@ -143,7 +137,7 @@ def train_task(
             settings=described,
             progress=progress,
             description="task",
-            set_modes=set_modes,
+            set_modes=set_eval_but(norms),
             penalty=hooks.penalty,
             after_step=hooks.project,
             after_epoch=lambda: average_statistics(norms),

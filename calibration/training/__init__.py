@@ -9,3 +9,4 @@ from calibration.training.run import MakeSchedule as MakeSchedule
 from calibration.training.run import TrainingRun as TrainingRun
 from calibration.training.run import class_loss as class_loss
 from calibration.training.run import moving_tensors as moving_tensors
+from calibration.training.run import set_eval_but as set_eval_but

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mapping import Placement
+from mapping.ranks import rank_among_equals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,7 +60,7 @@ def find_conversions(placement: Placement, *, analog_subtraction: bool) -> Conve
     if analog_subtraction and not placement.has_opposite_rows:
         column, partner, block = _pairs(placement, column, block)
     sums = placement.outputs_and_references
-    rank = _rank(block * (sums + 1) + output[column])
+    rank = rank_among_equals(block * (sums + 1) + output[column])
     key = (block * (int(rank.max()) + 1) + rank) * sums + output[column] if len(column) else column
     order_in_block = key.argsort()
     return Conversions(
@@ -81,19 +82,6 @@ def currents_of(transfer: Tensor, found: Conversions) -> Tensor:
 def by_conversion(values: Tensor, column: Tensor) -> Tensor:
     """Pick bit lines, (tiles, rows, cols) -> (conversions, rows)."""
     return values.transpose(1, 2).flatten(0, 1)[column]
-
-
-def _rank(key: Tensor) -> Tensor:
-    """Return how many earlier entries have the same key, for each entry."""
-    order = key.argsort(stable=True)
-    ordered = key[order]
-    position = torch.arange(len(key), device=key.device)
-    starts = torch.ones_like(ordered, dtype=torch.bool)
-    starts[1:] = ordered[1:] != ordered[:-1]
-    first = torch.where(starts, position, 0).cummax(0).values
-    rank = torch.empty_like(position)
-    rank[order] = position - first
-    return rank
 
 
 def _pairs(placement: Placement, column: Tensor, block: Tensor) -> tuple[Tensor, Tensor, Tensor]:

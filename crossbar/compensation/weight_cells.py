@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from mapping import Placement
+from mapping.ranks import rank_among_equals
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,12 +128,4 @@ def _copies(placement: Placement, block: Tensor) -> Tensor:
         -1,
     ).flatten(0, 1)
     key = torch.unique(parts, dim=0, return_inverse=True)[1]
-    order = key.argsort(stable=True)
-    ordered = key[order]
-    position = torch.arange(len(key), device=key.device)
-    new = torch.ones_like(ordered, dtype=torch.bool)
-    new[1:] = ordered[1:] != ordered[:-1]
-    first = torch.where(new, position, 0).cummax(0).values
-    copies = torch.empty_like(position)
-    copies[order] = position - first
-    return copies.view(placement.column_index.shape) * (placement.column_index >= 0)
+    return rank_among_equals(key).view(placement.column_index.shape) * (placement.column_index >= 0)
