@@ -15,6 +15,7 @@ from crossbar.array.conversions import Conversions, find_conversions
 from crossbar.array.converter_steps import calibrated_adc
 from crossbar.array.corrections import CORRECTIONS, Corrections
 from crossbar.array.frozen import FrozenChip, frozen_chip, require_arrays, stored_frozen
+from crossbar.array.kept import kept_on_error
 from crossbar.array.loading import check_complete, check_undamaged, described, forget_idle_units, take_over, upgraded
 from crossbar.array.operation_units import driven_units, split_rows, units_per_tile
 from crossbar.array.programming import (
@@ -186,14 +187,17 @@ class CrossbarArray(nn.Module):
         arrays have the same shape.
         """
         check_drawable(self.config)
-        self.weight_mark = None
-        for name, tensor in placement.tensors().items():
-            setattr(self, name, tensor)
-        self._shape = {f.name: getattr(placement, f.name) for f in fields(placement) if f.name not in _PLACEMENT}
-        self._compensate(placement, faults, generator)
-        cells = program_placement(placement, self.config.device, target=self.target, faults=faults, generator=generator)
-        for name in _CELLS:
-            setattr(self, name, getattr(cells, name))
+        with kept_on_error(self, "_shape"):
+            self.weight_mark = None
+            for name, tensor in placement.tensors().items():
+                setattr(self, name, tensor)
+            self._shape = {f.name: getattr(placement, f.name) for f in fields(placement) if f.name not in _PLACEMENT}
+            self._compensate(placement, faults, generator)
+            cells = program_placement(
+                placement, self.config.device, target=self.target, faults=faults, generator=generator
+            )
+            for name in _CELLS:
+                setattr(self, name, getattr(cells, name))
         lines = self.read_placement.column_index
         self.corrections.start_chip(placement.outputs, tuple(lines.shape))
         if self.config.adc is not None and self.config.adc.has_errors:

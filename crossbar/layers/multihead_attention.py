@@ -97,7 +97,7 @@ class DecomposedAttention(AbstractComposite):
         return k, v
 
     def _heads(self, t: Tensor) -> Tensor:
-        return t.reshape(t.shape[0], t.shape[1], self.num_heads, -1).permute(1, 2, 0, 3)
+        return t.reshape(*t.shape[:2], self.num_heads, t.shape[2] // self.num_heads).permute(1, 2, 0, 3)
 
     def _mask(
         self, padding: Tensor | None, attention: Tensor | None, q: Tensor, k: Tensor, *, batched: bool

@@ -75,3 +75,17 @@ def test_wrong_faults_are_refused_by_layer():
         xb.program_analog_weights(model, faults={"2": open_inputs(1)})
     with pytest.raises(TypeError, match="`faults`: the value of '2' must be a FaultMap"):
         xb.program_analog_weights(model, faults={"2": torch.zeros(5, 3)})
+
+
+def test_a_refused_programming_leaves_the_chip_that_was_there():
+    model, x = converted(), torch.randn(3, 20)
+    xb.program_analog_weights(model)
+    before, state = model(x), {name: tensor.clone() for name, tensor in model[0].array.state_dict().items()}
+    with torch.no_grad():
+        model[0].weight.mul_(-1)
+    with pytest.raises(ValueError, match="shape of the cells"):
+        model[0].program(faults=FaultMap(open=torch.ones(3, 3, dtype=torch.bool)))
+    assert all(torch.equal(tensor, state[name]) for name, tensor in model[0].array.state_dict().items())
+    xb.drift_analog_weights(model, t=0.0)
+    with pytest.warns(xb.StaleChipWarning):
+        assert torch.equal(model(x), before)

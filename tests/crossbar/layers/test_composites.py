@@ -118,3 +118,20 @@ def test_transformer_encoders_read_their_arrays(overrides):
         noisy = xb.convert_to_analog(digital, NOISY, overrides=overrides).eval()
         xb.program_analog_weights(noisy)
         assert (noisy(x) - digital(x)).abs().max() > 1e-2
+
+
+@pytest.mark.parametrize("need_weights", [True, False])
+@pytest.mark.parametrize("settings", [{}, ATTENTION["learnt key and value"]], ids=["joint", "learnt"])
+def test_attention_of_an_empty_batch_is_empty(settings, need_weights):
+    module = nn.MultiheadAttention(8, 2, batch_first=True, **settings).eval()
+    nothing = torch.zeros(0, 3, 8)
+    expected, weights = module(nothing, nothing, nothing, need_weights=need_weights)
+    output, own = programmed(module)(nothing, nothing, nothing, need_weights=need_weights)
+    assert output.shape == expected.shape
+    assert getattr(own, "shape", None) == getattr(weights, "shape", None)
+
+
+def test_recurrent_layers_read_empty_batches():
+    for make in RECURRENT.values():
+        nothing = torch.zeros(0, 4, 5) if make().batch_first else torch.zeros(4, 0, 5)
+        assert programmed(make())(nothing)[0].shape == make()(nothing)[0].shape
