@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from devices.arguments import checked
@@ -11,7 +12,7 @@ from devices.validation import check_instance, check_integer
 from mapping.config import MappingConfig
 from mapping.group_packing import pack_groups
 from mapping.merge_columns import merge_columns
-from mapping.placement import Placement
+from mapping.placement import Placement, plane_cell_index
 from mapping.quantizers import QuantizedWeight, quantize_weight
 from mapping.release import release_empty_tiles
 from mapping.row_order import sorted_rows
@@ -72,41 +73,53 @@ def _place_groups(quantized: QuantizedWeight, config: MappingConfig, groups: int
     """Place every group, in arrays of its own or of several groups."""
     if groups == 1:
         return place_codes(quantized, config)
-    width = quantized.codes.shape[1] // groups
-    blocks = [
-        place_codes(replace(quantized, codes=quantized.codes[:, first : first + width]), config)
-        for first in range(0, quantized.codes.shape[1], width)
-    ]
-    return pack_groups(_join_groups(blocks, quantized.scale), config)
+    codes = quantized.codes.chunk(groups, 1)
+    encoding = config.sign_encoding
+    planes = [encoding.planes(part, quantized.magnitude_bits, config.cell_bits) for part in codes]
+    # Groups lie alike; only their levels, and the order of their inputs, are their own.
+    first = tile_planes(planes[0], quantized.scale, config)
+    in_order = torch.arange(first.inputs, device=first.row_index.device).expand(groups, -1)
+    order = torch.stack([sorted_rows(part) for part in codes]) if config.row_order == "sorted" else in_order
+    levels = torch.stack([part.levels[:, rows] for part, rows in zip(planes, order, strict=True)])
+    return pack_groups(_with_groups(first, levels, order), config)
 
 
-def _join_groups(blocks: list[Placement], scale: Tensor) -> Placement:
-    """Stack the tiles of independent blocks, with inputs and outputs numbered through."""
-    first, outputs = blocks[0], blocks[0].outputs * len(blocks)
-    shifted = [
-        {
-            **block.tensors(),
-            "row_index": torch.where(block.row_index >= 0, block.row_index + number * block.inputs, -1),
-            "column_index": _numbered_through(block, number, outputs),
-        }
-        for number, block in enumerate(blocks)
-    ]
-    names = [name for name in first.tensors() if name != "scale"]
-    tensors: dict[str, Any] = {name: torch.cat([block[name] for block in shifted]) for name in names}
+def _with_groups(first: Placement, levels: Tensor, order: Tensor) -> Placement:
+    """Repeat the tiles of one group for every group, inputs and outputs numbered through.
+
+    Parameters
+    ----------
+    first
+        One group, its inputs as they come.
+    levels
+        Cell levels in the order of the inputs, (groups, planes, inputs, outputs).
+    order
+        Inputs of each group in the order in which they fill arrays, int64, (groups, inputs).
+    """
+    groups, tiles = len(levels), first.tiles
+    outputs, group = groups * first.outputs, torch.arange(groups, device=levels.device)[:, None, None]
+    cell = plane_cell_index(first, slice(None)).flatten()
+    own = F.pad(levels, (0, first.references)).flatten(1)[:, cell]
+    rows, columns = first.row_index, first.column_index
+    row_index = order[:, rows.clamp(min=0).long()] + group * first.inputs
+    column_index = torch.where(
+        columns < first.outputs,
+        columns + group * first.outputs,
+        columns - first.outputs + outputs + group * first.references,  # reference columns follow all outputs
+    )
+    repeated = {name: tensor.repeat(groups, 1) for name, tensor in first.tensors().items() if tensor.ndim == 2}
+    numbered = {
+        "levels": own.view(-1, *first.levels.shape[1:]).masked_fill_(~first.used.repeat(groups, 1, 1), 0),
+        "used": first.used.repeat(groups, 1, 1),
+        "row_index": torch.where(rows >= 0, row_index, -1).view(groups * tiles, -1).to(rows.dtype),
+        "column_index": torch.where(columns >= 0, column_index, -1).view(groups * tiles, -1).to(columns.dtype),
+    }
+    tensors: dict[str, Any] = repeated | numbered
     return replace(
         first,
         **tensors,
-        scale=scale,
-        inputs=first.inputs * len(blocks),
+        inputs=first.inputs * groups,
         outputs=outputs,
-        references=first.references * len(blocks),
-        groups=len(blocks),
+        references=first.references * groups,
+        groups=groups,
     )
-
-
-def _numbered_through(block: Placement, number: int, outputs: int) -> Tensor:
-    """Return the column index of the block with this number; reference columns follow all `outputs`."""
-    index = block.column_index
-    reference = index - block.outputs + outputs + number * block.references
-    own = torch.where(index >= 0, index + number * block.outputs, -1)
-    return torch.where(index >= block.outputs, reference, own).to(index.dtype)
