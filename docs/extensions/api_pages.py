@@ -125,26 +125,15 @@ def package_page(package: str, found: dict[str, list[tuple[str, object]]]) -> st
 
 def presets_page() -> str:
     """Return the published devices as a page."""
-    lines = [
-        "Published devices",
-        "=================",
-        "",
-        "Names in ``crossbar.devices``; each has its source, and warns where",
-    ]
-    lines += ["it is used outside of what was measured.", "", ".. list-table::", "   :header-rows: 1", ""]
-    lines += [
-        "   * - name",
-        "     - window [µS]",
-        "     - programming",
-        "     - read noise",
-        "     - drift",
-        "     - source",
-    ]
+    lines = ["Published devices", "=================", ""]
+    lines += ["Names in ``crossbar.devices``; each warns where it is used outside of what its source measured.", ""]
+    lines += [".. list-table::", "   :header-rows: 1", "   :widths: 30 15 30 25", ""]
+    lines += ["   * - name", "     - window [µS]", "     - programming, read noise, drift", "     - source"]
     for name, device in devices.find_presets().items():
         effects = (device.programming, device.read_noise, device.drift)
-        kinds = ["-" if effect is None else linked(f"`{type(effect).__name__}`") for effect in effects]
+        kinds = ", ".join("none" if effect is None else linked(f"`{type(effect).__name__}`") for effect in effects)
         window = f"{1e6 * device.g_min:.4g} to {1e6 * device.g_max:.4g}"
-        lines += [f"   * - ``{name}``", *(f"     - {text}" for text in (window, *kinds, device.source))]
+        lines += [f"   * - ``{name}``", *(f"     - {text}" for text in (window, kinds, device.source))]
     return "\n".join([*lines, ""])
 
 
