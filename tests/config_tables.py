@@ -89,6 +89,7 @@ RESULTS = (
     xb.Plan,
     xb.Sweep,  # made by a constructor of its own, which is checked as a function
     calibration.SqueezeResult,
+    calibration.PlacementResult,
     calibration.mime.Task,
 )
 

@@ -105,12 +105,8 @@ def fit(
     noise = None if read_noise is None else read_noise.effect
     programming = fit_programming(measurements, noise, degree=degree)
     drift = fit_drift(measurements, noise)
-    fitted: dict[str, FittedEffect[object] | None] = {
-        "programming": programming,
-        "read_noise": read_noise,
-        "drift": drift,
-    }
-    found = {effect: result for effect, result in fitted.items() if result is not None}
+    fitted = {"programming": programming, "read_noise": read_noise, "drift": drift}
+    found: dict[str, FittedEffect[object]] = {effect: result for effect, result in fitted.items() if result is not None}
     window = _window(measurements, g_min, g_max)
     device = Device(
         g_min=window.g_min,

@@ -130,3 +130,21 @@ def output(layer, config, x):
     xb.program_analog_weights(model)
     with torch.no_grad():
         return model(x)
+
+
+def test_converters_of_lines_without_current_add_nothing():
+    """Positive weights leave the negative lines without current, where an offset of codes must not become one of amperes."""
+    torch.manual_seed(0)
+    layer = nn.Linear(16, 4, bias=False)
+    nn.init.uniform_(layer.weight, 0.1, 1.0)
+    config = xb.CrossbarConfig(
+        device=xb.devices.Device(g_min=0.0, g_max=2e-5),
+        inputs=xb.InputConfig(bits=6),
+        adc=xb.ADC(bits=8, range="column", offset_spread=1.0),
+    )
+    model = xb.convert_to_analog(layer, config).eval()
+    xb.program_analog_weights(model, generator=torch.Generator().manual_seed(0))
+    steps = adc_steps(model.array.solved(), model.array.conversions())
+    assert (steps == 0).any()
+    x = torch.rand(8, 16)
+    assert (model(x) - layer(x)).abs().max() < 0.05 * layer(x).abs().max()
