@@ -133,7 +133,7 @@ def output(layer, config, x):
 
 
 def test_converters_of_lines_without_current_add_nothing():
-    """Positive weights leave the negative lines without current, where an offset of codes must not become one of amperes."""
+    """Positive weights leave the negative lines without current; an offset of their codes is none of amperes."""
     torch.manual_seed(0)
     layer = nn.Linear(16, 4, bias=False)
     nn.init.uniform_(layer.weight, 0.1, 1.0)
