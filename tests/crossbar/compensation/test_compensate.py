@@ -28,6 +28,8 @@ ENCODINGS = {
     "released": {"cell_bits": 2, "release_empty": True},
     "merged": {"encoding": "twos_complement", "cell_bits": 1, "merge_columns": True},
     "sorted": {"row_order": "sorted"},
+    "pairs on neighbouring bit lines": {"pairs": "bit_lines"},
+    "pairs on neighbouring word lines": {"pairs": "word_lines"},
 }
 
 
@@ -92,8 +94,9 @@ def test_operation_units(undriven: str) -> None:
     assert relative_error(programmed(made)) < 5e-3
 
 
-def test_groups() -> None:
-    made = config(encoding="offset", cell_bits=8)
+@pytest.mark.parametrize("packing", ["none", "absent"])
+def test_groups(packing: str) -> None:
+    made = config(encoding="offset", cell_bits=8, group_packing=packing)
     assert relative_error(programmed(made, weight(9, 24), groups=6)) < 5e-3
 
 
