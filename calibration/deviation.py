@@ -4,10 +4,9 @@ import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from crossbar.array.programming import read_transfer, target_conductance
+from crossbar.array.programming import target_conductance
 from crossbar.conversion import analog_layers, named_analog_layers
 from crossbar.layers import AbstractAnalogLayer
-from devices import conductance_at
 from devices.arguments import checked
 
 
@@ -131,8 +130,5 @@ def _deviations(layer: AbstractAnalogLayer, *, currents: bool) -> dict[str, floa
     }
     if not currents:
         return found
-    device, placement = array.config.device, array.placement
-    conductance = conductance_at(device, array.cells, float(array.time)).masked_fill(~placement.used, 0)
-    transfer = read_transfer(placement, array.config, conductance)
-    factor = non_ideality_factor(target_conductance(array.read_placement, device), transfer)
+    factor = non_ideality_factor(target_conductance(array.read_placement, array.config.device), array.solve())
     return found | {"non_ideality_factor": factor}
