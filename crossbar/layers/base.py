@@ -36,6 +36,8 @@ class AbstractAnalogLayer(nn.Module, ABC):
     bias: nn.Parameter | None
     array: CrossbarArray
     _versions_read: Versions | None = None
+    _dropped_shape: tuple[int, ...] | None = None
+    """Sizes of the weight of one output, once it is dropped."""
 
     def __new__(cls, *args: Any, **settings: Any) -> Self:
         """Refuse a config among the arguments that are those of the digital layer."""
@@ -132,6 +134,8 @@ class AbstractAnalogLayer(nn.Module, ABC):
 
     def drop_weights(self) -> None:
         """Drop the ideal weights."""
+        if self.holds_weights:
+            self._dropped_shape = tuple(self.weight.shape[1:])
         self.weight = None  # type: ignore[assignment]
         self._versions_read = []
 
@@ -216,7 +220,8 @@ class AbstractAnalogLayer(nn.Module, ABC):
 
     def shape_weight(self, matrix: Tensor) -> Tensor:
         """Give a matrix (outputs, inputs per group) the shape of a weight, whatever the number of outputs."""
-        return matrix
+        shape = self.weight.shape[1:] if self._dropped_shape is None else self._dropped_shape
+        return matrix.reshape(len(matrix), *shape)
 
     @abstractmethod
     def check_input(self, x: Tensor) -> None:

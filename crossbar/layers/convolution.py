@@ -75,10 +75,6 @@ class AbstractAnalogConvolution(AbstractAnalogLayer):
         """Return the ideal weights, (channels of a group x kernel, out_channels)."""
         return self.weight.flatten(1).t()
 
-    def shape_weight(self, matrix: Tensor) -> Tensor:
-        """Give a matrix (outputs, channels of a group x kernel) the shape of a weight."""
-        return matrix.reshape(len(matrix), -1, *self.kernel_size)
-
     def linear_map(self, x: Tensor, weight: Tensor) -> Tensor:
         """Convolve with `weight`, without bias."""
         x, padding = self._padded(x)
