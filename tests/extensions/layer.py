@@ -54,7 +54,7 @@ class AnalogChannelMix(AbstractAnalogLayer):
 
     def assemble(self, outputs: Tensor, x: Tensor) -> Tensor:
         """Return (batch, out_channels, time)."""
-        return outputs.view(len(x), x.shape[2], -1).transpose(1, 2)
+        return outputs.view(len(x), x.shape[2], outputs.shape[1]).transpose(1, 2)
 
     def bias_view(self) -> Tensor | None:
         """Return the bias, (out_channels, 1)."""
