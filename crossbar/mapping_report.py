@@ -1,8 +1,8 @@
 """What a model's mapping costs, layer by layer, next to named baselines."""
 
 from collections.abc import Callable
-from dataclasses import asdict
-from typing import Any, NamedTuple
+from dataclasses import asdict, replace
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -15,6 +15,7 @@ from crossbar.layers import AbstractAnalogLayer
 from crossbar.twins import digital_twin
 from devices.arguments import checked
 from devices.caller_warning import warn_caller
+from devices.validation import check_integer
 from mapping import map_weight, quantize_weight
 from mapping.accounting import BASELINES, Footprint, bit_density, code_bit_density, dense_footprint, footprint
 
@@ -29,7 +30,13 @@ _BYTES = {"long_name": "memory of ideal weights, chip, reads and corrections"}
 
 
 @checked
-def mapping_report(model: nn.Module, example: Tensor | None = None, *, inferences: int | None = None) -> xr.Dataset:
+def mapping_report(
+    model: nn.Module,
+    example: Tensor | None = None,
+    *,
+    inferences: int | None = None,
+    baseline_cell_bits: int | Literal["own"] | None = None,
+) -> xr.Dataset:
     """Count arrays, cells, conversions and cycles of every analog layer, for its own mapping and for every baseline.
 
     Signed inputs are counted as one phase. The same input bits and pulses are assumed for every mapping.
@@ -44,6 +51,10 @@ def mapping_report(model: nn.Module, example: Tensor | None = None, *, inference
         and `input_cycles` are per read of each layer, with one input vector.
     inferences
         How many inferences the example holds. Default: its first size; a sequence (time, batch, ...) holds `batch`.
+    baseline_cell_bits
+        Bits of a cell of every baseline; "own": as many as the cells of the layer's own mapping have, so that what
+        mappings differ by is not their cells. At most the bits of the baseline's codes. Default: each baseline's own,
+        one bit, and two for ISAAC.
 
     Returns
     -------
@@ -57,7 +68,7 @@ def mapping_report(model: nn.Module, example: Tensor | None = None, *, inference
     Raises
     ------
     ValueError
-        If the model has no analog layer.
+        If the model has no analog layer, or `baseline_cell_bits` is not in [1, 16].
 
     Warns
     -----
@@ -65,8 +76,10 @@ def mapping_report(model: nn.Module, example: Tensor | None = None, *, inference
         If the model does not call a layer on `example`.
     """
     analog_layers(model)
+    if isinstance(baseline_cell_bits, int):
+        check_integer("baseline_cell_bits", baseline_cell_bits, at_least=1, at_most=16)
     reads = {} if example is None else reads_per_inference(model, example, inferences or len(example))
-    layers = {name: _count(layer) for name, layer in named_analog_layers(model)}
+    layers = {name: _count(layer, baseline_cell_bits) for name, layer in named_analog_layers(model)}
     names, mappings = list(layers), ["own", *BASELINES]
     counts = {
         variable: np.array([[_value(layers[name].footprints[m], variable) for m in mappings] for name in names])
@@ -120,7 +133,7 @@ class _Counted(NamedTuple):
     stored_bytes: int
 
 
-def _count(layer: AbstractAnalogLayer) -> _Counted:
+def _count(layer: AbstractAnalogLayer, baseline_cell_bits: int | Literal["own"] | None) -> _Counted:
     config, groups = layer.array.config.mapping, layer.array.groups
     technology = layer.array.config
     cycles = technology.inputs.cycles
@@ -141,9 +154,13 @@ def _count(layer: AbstractAnalogLayer) -> _Counted:
         before = code_bit_density(quantize_weight(weight, config.effective_quantizer()), config.encoding)
         after = bit_density(placement, bits=before.numel())
     footprints = {"own": own}
-    for name, baseline in BASELINES.items():
+    cell_bits = config.cell_bits if baseline_cell_bits == "own" else baseline_cell_bits
+    for name, make in BASELINES.items():
+        baseline = make(config)
+        if cell_bits is not None:
+            baseline = replace(baseline, cell_bits=min(cell_bits, baseline.weight_bits))
         footprints[name] = dense_footprint(
-            baseline(config), inputs=inputs, outputs=outputs, groups=groups, cycles=cycles, **read_out
+            baseline, inputs=inputs, outputs=outputs, groups=groups, cycles=cycles, **read_out
         )
     return _Counted(
         footprints=footprints,

@@ -114,3 +114,33 @@ def test_the_picture_refuses_what_has_no_planes():
         plot_bit_planes({"merged": merge_columns(map_weight(weight, MAPPING))})
     with pytest.raises(ValueError, match="whose arrays were all released"):
         plot_bit_planes({"zero": map_weight(torch.zeros(4, 4), MAPPING)})
+
+
+def four_bit_linear():
+    mapping = xb.MappingConfig(weight_bits=9, cell_bits=4, rows=16, cols=256, slicing="inter")
+    return xb.convert_to_analog(nn.Linear(32, 8), replace(CONFIG, mapping=mapping))
+
+
+@pytest.mark.parametrize(
+    ("cell_bits", "slices", "isaac_slices"), [(None, 8, 8), (1, 8, 16), (2, 4, 8), ("own", 2, 4), (16, 1, 1)]
+)
+def test_baselines_at_chosen_cell_bits(cell_bits, slices, isaac_slices):
+    report = xb.mapping_report(four_bit_linear(), baseline_cell_bits=cell_bits).isel(layer=0)
+    # Differential: 8 bits of magnitude in so many slices, in both signs.
+    for name in ("dense_inter", "dense_intra", "smaller_codes"):
+        assert int(report.cells.sel(mapping=name)) == 32 * 8 * 2 * slices, name
+    # ISAAC: 16 bits with an offset, no sign, and the unit column.
+    assert int(report.cells.sel(mapping="isaac")) == 32 * (8 * isaac_slices + 1)
+    assert int(report.crossbars.sel(mapping="dense_inter")) == 2 * slices * 2  # two tiles of 16 of the 32 word lines
+
+
+def test_a_dense_mapping_is_its_own_baseline_at_equal_cell_bits():
+    report = xb.mapping_report(four_bit_linear(), baseline_cell_bits="own").isel(layer=0)
+    for name in ("crossbars", "cells", "utilization", "adc_conversions", "input_cycles"):
+        assert report[name].sel(mapping="own") == report[name].sel(mapping="dense_inter"), name
+
+
+@pytest.mark.parametrize("cell_bits", [0, 17, True, "mine"])
+def test_refuses_cell_bits_of_no_cell(cell_bits):
+    with pytest.raises((ValueError, TypeError), match=r"`baseline_cell_bits` must be"):
+        xb.mapping_report(four_bit_linear(), baseline_cell_bits=cell_bits)
