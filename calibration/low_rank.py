@@ -6,6 +6,7 @@ from torch import nn
 from crossbar.array.corrections import LowRankPath
 from crossbar.conversion import analog_layers
 from devices.arguments import checked
+from devices.randomness import generator_of
 from devices.validation import check_integer
 
 LOW_RANK_PARAMETERS = r"re:.*\blow_rank\.(down|up)"
@@ -16,7 +17,9 @@ LowRankSidePath = LowRankPath
 
 
 @checked
-def attach_low_rank(model: nn.Module, *, rank: int = 8, generator: torch.Generator | None = None) -> nn.Module:
+def attach_low_rank(
+    model: nn.Module, *, rank: int = 8, generator: torch.Generator | None = None, seed: int | None = None
+) -> nn.Module:
     """Put a low-rank side path beside every analog layer that has none, in place, and return the model.
 
     Train it with `finetune(model, batches, [LOW_RANK_PARAMETERS])`. A path is the correction "low_rank" of a layer's
@@ -30,12 +33,15 @@ def attach_low_rank(model: nn.Module, *, rank: int = 8, generator: torch.Generat
         Rank of every path, per group of a convolution.
     generator
         Source of the initial values. Default: torch's own stream.
+    seed
+        In place of `generator`: as `torch.Generator().manual_seed(seed)`.
 
     Raises
     ------
     ValueError
-        If the model has no analog layer.
+        If the model has no analog layer, or both `generator` and `seed` are given.
     """
+    generator = generator_of(generator, seed)
     check_integer("rank", rank, at_least=1)
     for layer in analog_layers(model):
         path = layer.array.corrections["low_rank"]

@@ -15,6 +15,7 @@ from calibration.training import Loss, TrainingRun, class_loss, cosine_schedule,
 from crossbar.conversion import analog_layers
 from crossbar.lifecycle import program_analog_weights
 from devices.arguments import checked
+from devices.randomness import generator_of
 from devices.validation import check_integer, check_positive
 
 
@@ -31,6 +32,7 @@ def finetune_squeezed(
     checkpoint: str | Path | None = None,
     checkpoint_steps: int | None = None,
     generator: torch.Generator | None = None,
+    seed: int | None = None,
     progress: bool = False,
 ) -> xr.Dataset:
     """Train the ideal weights through their quantised and squeezed values, then program a fresh chip with them.
@@ -58,6 +60,8 @@ def finetune_squeezed(
         As in `finetune`.
     generator
         Source of the new chip's programming errors.
+    seed
+        In place of `generator`: the chip of `torch.Generator().manual_seed(seed)`.
     progress
         Show a progress bar (needs tqdm).
 
@@ -69,10 +73,12 @@ def finetune_squeezed(
     Raises
     ------
     ValueError
-        If the model has no analog layer, nothing in it learns, or `batches` is empty.
+        If the model has no analog layer, nothing in it learns, `batches` is empty, or both `generator` and `seed` are
+        given.
     FloatingPointError
         If the loss or an input is not finite; the model is left as it was, its chip too.
     """
+    generator = generator_of(generator, seed)
     check_integer("epochs", epochs, at_least=1)
     check_positive("learning_rate", learning_rate)
     model = unwrapped(model)

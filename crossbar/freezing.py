@@ -6,11 +6,16 @@ from torch import nn
 from crossbar.conversion import analog_layers
 from crossbar.layers.origin import forget_dropped
 from devices.arguments import checked
+from devices.randomness import generator_of
 
 
 @checked
 def freeze_analog_weights(
-    model: nn.Module, *, dtype: torch.dtype | None = None, generator: torch.Generator | None = None
+    model: nn.Module,
+    *,
+    dtype: torch.dtype | None = None,
+    generator: torch.Generator | None = None,
+    seed: int | None = None,
 ) -> None:
     """Keep of every analog layer what reads in eval mode need, in place: its effective weight, as the chip gives it now.
 
@@ -30,14 +35,18 @@ def freeze_analog_weights(
         Default: as they are, four bytes for a weight of single precision.
     generator
         Source of the programming errors of layers that are not programmed.
+    seed
+        In place of `generator`: the chip of `torch.Generator().manual_seed(seed)`.
 
     Raises
     ------
     ValueError
-        If the model has no analog layer, or one that is read tile by tile; nothing is frozen then.
+        If the model has no analog layer, or one that is read tile by tile, or both `generator` and `seed` are given;
+        nothing is frozen then.
     TypeError
         If `dtype` is not of a floating-point type.
     """
+    generator = generator_of(generator, seed)
     layers = analog_layers(model)
     if dtype is not None and not dtype.is_floating_point:
         raise TypeError(f"`dtype` must be of a floating-point type, such as torch.bfloat16. Got {dtype}.")

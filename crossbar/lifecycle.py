@@ -8,6 +8,7 @@ from torch import nn
 from crossbar.conversion import analog_layers, named_analog_layers
 from devices import FaultMap
 from devices.arguments import checked
+from devices.randomness import generator_of
 from devices.validation import FieldValueError, check_nonnegative
 
 
@@ -17,6 +18,7 @@ def program_analog_weights(
     *,
     faults: Mapping[str, FaultMap] | None = None,
     generator: torch.Generator | None = None,
+    seed: int | None = None,
 ) -> None:
     """Program every analog layer of `model` from its ideal weights: a fresh chip, its clock at 0.
 
@@ -30,12 +32,16 @@ def program_analog_weights(
     generator
         Source of the programming errors, faults and drift exponents: the same seed gives the same chip, for any array
         size. Default: torch's own stream.
+    seed
+        In place of `generator`: the chip of `torch.Generator().manual_seed(seed)`.
 
     Raises
     ------
     ValueError
-        If the model has no analog layer, `faults` names none of them, or a map has another shape than the layer's cells.
+        If the model has no analog layer, `faults` names none of them, or a map has another shape than the layer's cells,
+        or both `generator` and `seed` are given.
     """
+    generator = generator_of(generator, seed)
     analog_layers(model)  # raises where there is none
     layers = dict(named_analog_layers(model))
     faults = {} if faults is None else faults
@@ -55,19 +61,22 @@ def program_analog_weights(
 
 
 @checked
-def drift_analog_weights(model: nn.Module, t: float, *, generator: torch.Generator | None = None) -> None:
+def drift_analog_weights(
+    model: nn.Module, t: float, *, generator: torch.Generator | None = None, seed: int | None = None
+) -> None:
     """Move the clock of every analog layer to `t` seconds since programming.
 
     Each cell keeps what it drew at programming (its drift exponent), so the clock can be moved back and forth; with a
-    generator that is drawn anew.
+    generator, or the `seed` of one, that is drawn anew.
 
     Raises
     ------
     RuntimeError
         If a layer is not programmed.
     ValueError
-        If `t` is negative or not finite.
+        If `t` is negative or not finite, or both `generator` and `seed` are given.
     """
+    generator = generator_of(generator, seed)
     check_nonnegative("t", t, hint="It is in seconds since programming.")
     layers = analog_layers(model)
     for layer in layers:

@@ -9,12 +9,17 @@ from torch import nn
 from crossbar.array import CrossbarArray
 from crossbar.conversion import named_analog_layers
 from devices.arguments import checked
+from devices.randomness import generator_of
 from mapping import MappingConfig
 
 
 @checked
 def remap_analog_weights(
-    model: nn.Module, mappings: Mapping[str, MappingConfig], *, generator: torch.Generator | None = None
+    model: nn.Module,
+    mappings: Mapping[str, MappingConfig],
+    *,
+    generator: torch.Generator | None = None,
+    seed: int | None = None,
 ) -> None:
     """Give the named layers another mapping and program each of them anew; its clock starts at 0.
 
@@ -28,12 +33,15 @@ def remap_analog_weights(
         Mapping by the qualified name of an analog layer.
     generator
         Source of the programming errors, as in `program_analog_weights`.
+    seed
+        In place of `generator`: the chip of `torch.Generator().manual_seed(seed)`.
 
     Raises
     ------
     ValueError
-        If a name is no analog layer of the model.
+        If a name is no analog layer of the model, or both `generator` and `seed` are given.
     """
+    generator = generator_of(generator, seed)
     layers = dict(named_analog_layers(model))
     unknown = sorted(set(mappings) - set(layers))
     if unknown:

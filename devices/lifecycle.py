@@ -9,7 +9,7 @@ from torch import Tensor
 from devices.arguments import checked
 from devices.device import Device
 from devices.fault_map import FaultMap
-from devices.randomness import spawn_generators
+from devices.randomness import generator_of, spawn_generators
 from devices.read_noise.base import AbstractReadNoise
 from devices.validation import check_nonnegative
 from devices.validity import warn_conductances, warn_read_voltage, warn_time
@@ -44,14 +44,19 @@ class ProgrammedCells:
 
 @checked
 def program_cells(
-    device: Device, target: Tensor, *, faults: FaultMap | None = None, generator: torch.Generator | None = None
+    device: Device,
+    target: Tensor,
+    *,
+    faults: FaultMap | None = None,
+    generator: torch.Generator | None = None,
+    seed: int | None = None,
 ) -> ProgrammedCells:
     """Program cells of any shape to `target` [S] and draw everything they will carry.
 
     `faults` are those this chip is known to have, whatever else `device.stuck` draws.
 
-    Each effect draws from a stream of its own, so one generator state gives the same faults and the same drift
-    whatever the programming error is.
+    Each effect draws from a stream of its own, so one generator state, or one `seed` in its place, gives the same faults
+    and the same drift whatever the programming error is.
 
     Raises
     ------
@@ -65,6 +70,7 @@ def program_cells(
     OutOfRangeWarning
         If a target other than 0, which stands for an absent cell, lies outside what the device was measured for.
     """
+    generator = generator_of(generator, seed)
     _check_target(device, target)
     for_programming, for_stuck, for_drift, for_read = spawn_generators(4, device=target.device, generator=generator)
     window = device.window
@@ -87,9 +93,10 @@ def program_cells(
 
 @checked
 def redraw_drift(
-    device: Device, cells: ProgrammedCells, *, generator: torch.Generator | None = None
+    device: Device, cells: ProgrammedCells, *, generator: torch.Generator | None = None, seed: int | None = None
 ) -> ProgrammedCells:
-    """Return the same programmed cells with a drift drawn anew."""
+    """Return the same programmed cells with a drift drawn anew, from a generator or the `seed` of one."""
+    generator = generator_of(generator, seed)
     if device.drift is None:
         return cells
     return dataclasses.replace(cells, drift_state=device.drift.draw(cells.target, device.window, generator=generator))
@@ -139,9 +146,15 @@ def read_noise_variance(device: Device, conductance: Tensor, cells: ProgrammedCe
 
 @checked
 def read_conductance(
-    device: Device, cells: ProgrammedCells, t: float, *, generator: torch.Generator | None = None
+    device: Device,
+    cells: ProgrammedCells,
+    t: float,
+    *,
+    generator: torch.Generator | None = None,
+    seed: int | None = None,
 ) -> Tensor:
     """Return what one read at `t` seconds sees of every cell [S], fresh read noise included, clamped at 0."""
+    generator = generator_of(generator, seed)
     conductance = conductance_at(device, cells, t)
     if device.read_noise is None or device.read_noise.draw != "read":
         return conductance

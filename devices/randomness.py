@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+from devices.validation import FieldValueError, check_integer
+
 
 def standard_normal(like: Tensor, *, generator: torch.Generator | None = None) -> Tensor:
     """Return independent standard normals with the shape, dtype and device of `like`.
@@ -18,6 +20,27 @@ def standard_uniform(like: Tensor, *, generator: torch.Generator | None = None) 
     """Return independent uniforms in [0, 1) with the shape, dtype and device of `like`; see `standard_normal`."""
     device = like.device if generator is None else generator.device
     return torch.rand(like.shape, dtype=like.dtype, device=device, generator=generator).to(like.device)
+
+
+def generator_of(generator: torch.Generator | None, seed: int | None) -> torch.Generator | None:
+    """Return the generator that was given, or a new one on the CPU with `seed`; None where neither is.
+
+    Raises
+    ------
+    ValueError
+        If both are given, or `seed` is no seed.
+    """
+    if seed is None:
+        return generator
+    if generator is not None:
+        raise FieldValueError(
+            f"`seed` must be left out where `generator` is given. Got {seed!r}. Give one of the two.", "seed"
+        )
+    check_integer("seed", seed if isinstance(seed, bool) else int(seed), at_least=0, at_most=_LARGEST_SEED)
+    return torch.Generator().manual_seed(int(seed))
+
+
+_LARGEST_SEED = 2**64 - 1
 
 
 def fork_generator(generator: torch.Generator | None) -> torch.Generator:

@@ -38,6 +38,7 @@ from crossbar.converters import CodeRange, code_range, draw_converter_errors
 from crossbar.serialization import config_to_json, text_to_tensor
 from devices import FaultMap, ProgrammedCells, conductance_at, redraw_drift
 from devices.arguments import checked
+from devices.randomness import generator_of
 from mapping import Placement, map_weight
 
 _PLACEMENT = tuple(f.name for f in fields(Placement) if f.type is Tensor)
@@ -170,22 +171,34 @@ class CrossbarArray(nn.Module):
     @torch.inference_mode(False)
     @torch.no_grad()
     def program(
-        self, weight: Tensor, *, faults: FaultMap | None = None, generator: torch.Generator | None = None
+        self,
+        weight: Tensor,
+        *,
+        faults: FaultMap | None = None,
+        generator: torch.Generator | None = None,
+        seed: int | None = None,
     ) -> None:
         """Map ideal weights (inputs per group, outputs) and program a fresh chip with them; the clock starts at 0."""
-        self.hold(map_weight(weight, self.config.mapping, groups=self.groups), faults=faults, generator=generator)
+        placement = map_weight(weight, self.config.mapping, groups=self.groups)
+        self.hold(placement, faults=faults, generator=generator, seed=seed)
 
     @checked
     @torch.inference_mode(False)
     @torch.no_grad()
     def hold(
-        self, placement: Placement, *, faults: FaultMap | None = None, generator: torch.Generator | None = None
+        self,
+        placement: Placement,
+        *,
+        faults: FaultMap | None = None,
+        generator: torch.Generator | None = None,
+        seed: int | None = None,
     ) -> None:
         """Program a fresh chip with a placement made elsewhere.
 
         Corrections that were fitted to the chip before are dropped; input and ADC ranges stay, the latter where the
         arrays have the same shape.
         """
+        generator = generator_of(generator, seed)
         check_drawable(self.config)
         with kept_on_error(self, "_shape"):
             self.weight_mark = None
@@ -226,8 +239,9 @@ class CrossbarArray(nn.Module):
     @checked
     @torch.inference_mode(False)
     @torch.no_grad()
-    def drift(self, t: float, *, generator: torch.Generator | None = None) -> None:
-        """Move the clock to `t` seconds since programming; a generator draws the drift of the cells anew."""
+    def drift(self, t: float, *, generator: torch.Generator | None = None, seed: int | None = None) -> None:
+        """Move the clock to `t` seconds since programming; a generator or seed draws the drift of the cells anew."""
+        generator = generator_of(generator, seed)
         if generator is not None:
             self.drift_state = redraw_drift(self.config.device, self.cells, generator=generator).drift_state
         self.set_time(t)

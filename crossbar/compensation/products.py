@@ -21,7 +21,7 @@ from crossbar.compensation.weight_cells import WeightCells, weight_cells
 from crossbar.conversion import named_analog_layers
 from devices import Device, conductance_at, read_noise_variance
 from devices.arguments import checked
-from devices.randomness import standard_normal
+from devices.randomness import generator_of, standard_normal
 from devices.validation import (
     FieldValueError,
     check_choice,
@@ -94,7 +94,11 @@ class ProductProgramming:
 @checked
 @torch.no_grad()
 def program_by_products(
-    model: nn.Module, settings: ProductProgramming | None = None, *, generator: torch.Generator | None = None
+    model: nn.Module,
+    settings: ProductProgramming | None = None,
+    *,
+    generator: torch.Generator | None = None,
+    seed: int | None = None,
 ) -> xr.Dataset:
     """Program every analog layer in a closed loop, without knowing its wires.
 
@@ -106,6 +110,8 @@ def program_by_products(
         What is read, and when a cell gets a pulse.
     generator
         Source of programming errors, read noise and patterns.
+    seed
+        In place of `generator`: the chip of `torch.Generator().manual_seed(seed)`.
 
     Returns
     -------
@@ -115,8 +121,10 @@ def program_by_products(
     Raises
     ------
     ValueError
-        If a cell has no partner of the other sign, or word lines are driven a few at a time.
+        If a cell has no partner of the other sign, word lines are driven a few at a time, or both `generator` and
+        `seed` are given.
     """
+    generator = generator_of(generator, seed)
     chosen = settings or ProductProgramming()
     layers = dict(named_analog_layers(model))
     counts = []

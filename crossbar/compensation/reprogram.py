@@ -9,11 +9,16 @@ from crossbar.array import CrossbarArray
 from crossbar.conversion import named_analog_layers
 from crossbar.wire_compensation import WireCompensation
 from devices.arguments import checked
+from devices.randomness import generator_of
 
 
 @checked
 def compensate_wires(
-    model: nn.Module, compensation: WireCompensation | None = None, *, generator: torch.Generator | None = None
+    model: nn.Module,
+    compensation: WireCompensation | None = None,
+    *,
+    generator: torch.Generator | None = None,
+    seed: int | None = None,
 ) -> None:
     """Program every analog layer anew with targets compensated for its wires; the clocks stand where they stood.
 
@@ -27,7 +32,15 @@ def compensate_wires(
         What is assumed. Default: `WireCompensation()`.
     generator
         Source of the programming errors, as in `program_analog_weights`.
+    seed
+        In place of `generator`: the chip of `torch.Generator().manual_seed(seed)`.
+
+    Raises
+    ------
+    ValueError
+        If both `generator` and `seed` are given.
     """
+    generator = generator_of(generator, seed)
     for _, layer in named_analog_layers(model):
         before = layer.array
         config = replace(before.config, compensation=compensation or WireCompensation())

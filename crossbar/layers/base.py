@@ -139,16 +139,18 @@ class AbstractAnalogLayer(nn.Module, ABC):
         self.weight = None  # type: ignore[assignment]
         self._versions_read = []
 
-    def program(self, *, faults: FaultMap | None = None, generator: torch.Generator | None = None) -> None:
+    def program(
+        self, *, faults: FaultMap | None = None, generator: torch.Generator | None = None, seed: int | None = None
+    ) -> None:
         """Program a fresh chip from the ideal weights; `faults` are the stuck cells that it is known to have."""
         self.require_weights()
-        self.array.program(self.weight_matrix(), faults=faults, generator=generator)
+        self.array.program(self.weight_matrix(), faults=faults, generator=generator, seed=seed)
         self.array.weight_mark = weight_mark(self)
         self._versions_read = weight_versions(self)
 
-    def drift(self, t: float, *, generator: torch.Generator | None = None) -> None:
+    def drift(self, t: float, *, generator: torch.Generator | None = None, seed: int | None = None) -> None:
         """Move the chip's clock to `t` seconds since programming."""
-        self.array.drift(t, generator=generator)
+        self.array.drift(t, generator=generator, seed=seed)
 
     def forward(self, x: Tensor) -> Tensor:
         """Read the chip (eval) or the noisy ideal weights (train), in the precision of the conductances.
