@@ -12,6 +12,7 @@ from crossbar.command_line.plot_choice import choose
 from crossbar.plots import plot_against, plot_heat_map, save_figure
 from crossbar.plots.data import is_numeric
 from crossbar.sweeps import load_sweep
+from devices.validation import FieldValueError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--x", metavar="AXIS", help="axis along x (default: the first with several numbers)")
     parser.add_argument("--lines", metavar="AXIS", help="axis with a line for each value")
     parser.add_argument("--y", metavar="AXIS", help="axis along y: draws a heat map over x and y")
+    parser.add_argument("--budget", type=float, metavar="VALUE", help="draws its contour on a heat map")
     parser.add_argument(
         "--select", nargs="+", default=[], metavar="AXIS=VALUE", help="one value of an axis (default: the first)"
     )
@@ -74,6 +76,7 @@ def read_results(path: Path) -> xr.Dataset:
 def _figure(results: xr.Dataset, options: argparse.Namespace) -> "tuple[Figure, str]":
     """Return the picture and what it shows in words."""
     free = not (options.x or options.y or options.lines or options.variable or options.select)
+    free = free and options.budget is None
     if free and {"accuracy_before", "accuracy_after"} <= results.data_vars.keys():
         return demo_figure(results), "the demo's figure"
     for assignment in options.select:
@@ -84,7 +87,13 @@ def _figure(results: xr.Dataset, options: argparse.Namespace) -> "tuple[Figure, 
     if choice.y is not None:
         if choice.lines or options.log:
             raise ValueError("--y draws a heat map, which has no --lines and no --log.")
-        return plot_heat_map(choice.results, choice.x, choice.y, output=choice.variable), choice.said
+        try:
+            figure = plot_heat_map(choice.results, choice.x, choice.y, output=choice.variable, budget=options.budget)
+        except FieldValueError as error:
+            raise ValueError(str(error).replace("`budget`", "--budget")) from error
+        return figure, choice.said
+    if options.budget is not None:
+        raise ValueError("--budget draws a contour on a heat map. Give --y too.")
     x = choice.results[choice.x]
     if options.log and not (is_numeric(x) and float(x.min()) > 0):
         raise ValueError(f"--log needs numbers > 0 along x. {choice.x} has {', '.join(map(str, x.values.tolist()))}.")

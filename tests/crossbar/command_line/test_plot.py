@@ -34,6 +34,10 @@ def point(parameters, *, generator):
     return {"accuracy": 0.5}
 
 
+def technology_point(parameters, *, generator):
+    return {"accuracy": 0.9 if parameters["technology"] == "ideal" else 0.7}
+
+
 def stored(folder, axes):
     made = Sweep(axes=axes, outputs={"accuracy": {"units": "1"}}, trials=2)
     return made.run(point, folder)
@@ -85,6 +89,8 @@ def test_what_is_left_open_is_chosen_and_told(tmp_path):
         (["--log"], "--log needs numbers > 0 along x"),
         (["--x", "technology", "--log"], "--log needs numbers > 0"),
         (["--y", "time", "--log"], "has no --lines and no --log"),
+        (["--budget", "0.9"], "--budget draws a contour on a heat map. Give --y too"),
+        (["--x", "time", "--y", "calibration", "--budget", "0.9"], "--budget must part the means that are shown"),
         (["--select", "time"], "--select must be AXIS=VALUE"),
         (["--select", "time=3"], "--select time must be one of 1.0, 100.0"),
     ],
@@ -95,3 +101,12 @@ def test_errors_name_options(arguments, message, tmp_path, capsys):
     said = capsys.readouterr().err
     assert message in said
     assert "dataset.sel" not in said
+
+
+def test_a_heat_map_with_the_contour_of_a_budget(tmp_path):
+    made = Sweep(axes=AXES["two texts"], outputs={"accuracy": {"units": "1"}}, trials=1)
+    made.run(technology_point, tmp_path / "s.zarr")
+    arguments = ["plot", str(tmp_path / "s.zarr"), "--x", "technology", "--y", LINES]
+    assert main([*arguments, "--output", str(tmp_path / "plain.png")]) == 0
+    assert main([*arguments, "--budget", "0.8", "--output", str(tmp_path / "budget.png")]) == 0
+    assert (tmp_path / "plain.png").read_bytes() != (tmp_path / "budget.png").read_bytes()

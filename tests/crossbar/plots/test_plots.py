@@ -105,6 +105,48 @@ def test_heat_map_shows_means_over_trials(dataset, tmp_path):
     np.testing.assert_allclose(flipped.axes[0].images[0].get_array(), expected)
 
 
+def contour(figure):
+    """Return the edges of the contour, each as the pair of cells (row, col) it parts."""
+    halo, line = figure.axes[0].collections
+    assert [p.vertices.tolist() for p in halo.get_paths()] == [p.vertices.tolist() for p in line.get_paths()]
+    parted = set()
+    for path in line.get_paths():
+        (x, y), (dx, dy) = path.vertices.mean(0), np.ptp(path.vertices, axis=0) / 2
+        assert sorted((dx, dy)) == [0, 0.5]
+        parted.add(((round(y - dx), round(x - dy)), (round(y + dx), round(x + dy))))
+    return parted
+
+
+def test_the_contour_of_a_budget_parts_cells_that_reach_it(tmp_path):
+    accuracy = np.array([[0.95, 0.90, 0.70], [0.92, 0.89, np.nan], [0.80, 0.60, 0.91]])
+    data = xr.Dataset({"accuracy": (("bits", "noise"), accuracy)}, {"bits": [8, 6, 4], "noise": [0.0, 0.1, 0.2]})
+    data = data.sortby("bits", ascending=True)
+    values = data.accuracy.values
+    figure = plot_heat_map(data, "noise", "bits", budget=0.9)
+    neighbours = [((r, c), (r, c + 1)) for r in range(3) for c in range(2)]
+    neighbours += [((r, c), (r + 1, c)) for r in range(2) for c in range(3)]
+    finite = [pair for pair in neighbours if not np.isnan([values[cell] for cell in pair]).any()]
+    assert contour(figure) == {(a, b) for a, b in finite if (values[a] >= 0.9) != (values[b] >= 0.9)}
+    assert "budget: 0.9" in texts(figure, tmp_path)
+    assert figure.axes[0].get_xlim() == (-0.5, 2.5)
+    assert figure.axes[1].lines[-1].get_ydata()[0] == 0.9  # on the colour bar too
+
+
+def test_a_budget_is_written_with_its_unit(dataset, tmp_path):
+    energy = dataset.energy.mean("trial").expand_dims({"device": ["a", "b"]}).to_dataset()
+    energy.energy.attrs.update(units="J", long_name="energy")
+    budget = float(energy.energy.values.min() + energy.energy.values.max()) / 2
+    figure = plot_heat_map(energy, "bits", "device", budget=budget)
+    (label,) = (text for text in texts(figure, tmp_path) if text.startswith("budget"))
+    assert label.endswith("pJ")
+
+
+@pytest.mark.parametrize("budget", [2.0, 0.0, float("inf")])
+def test_a_budget_beyond_all_points_is_refused(budget, dataset):
+    with pytest.raises(ValueError, match=r"`budget` must part the means that are shown, 0\.\d+ to 0\.\d+\. Got"):
+        plot_heat_map(dataset.sel(device="RRAM"), SIGMA, "bits", output="accuracy", budget=budget)
+
+
 def test_unfinished_sweeps_can_be_looked_at(dataset):
     dataset.accuracy[2:] = np.nan
     dataset.accuracy[1, :, :, 1:] = np.nan
