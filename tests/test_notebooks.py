@@ -10,6 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 300_000
+LONG = ("05", "07", "08", "10")
+"""Notebooks that run for 15 s or more; `.ci/run` runs them by `pytest -m slow tests/test_notebooks.py`."""
+RUNS = [pytest.param(path, marks=[pytest.mark.slow] * (path.name[:2] in LONG), id=path.stem) for path in NOTEBOOKS]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
@@ -30,6 +33,7 @@ def test_there_are_ten():
     assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 11)]
 
 
+@pytest.mark.parametrize("path", RUNS)
 def test_runs(path):
     client = pytest.importorskip("nbclient", reason="nbclient comes with the test extra")
     notebook = nbformat.read(path, as_version=4)

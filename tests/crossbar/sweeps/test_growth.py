@@ -77,7 +77,7 @@ def test_growth_is_offered_where_it_was_not_asked_for(tmp_path):
     sweep_of().run(sweep_points.noisy, tmp_path / "s.zarr")
     with pytest.raises(ValueError, match=r"`extend=True` adds them and keeps what is finished"):
         sweep_of(trials=5).run(sweep_points.noisy, tmp_path / "s.zarr")
-    with pytest.raises(TypeError, match="`extend` must be True or False"):
+    with pytest.raises(TypeError, match="`extend` must be a bool"):
         sweep_of().run(sweep_points.noisy, tmp_path / "s.zarr", extend=1)
 
 
