@@ -1,8 +1,7 @@
 """The programmed arrays of one layer, as a module whose whole state is buffers."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, fields
 from typing import Any, Self
 
@@ -385,20 +384,6 @@ class CrossbarArray(nn.Module):
             chip = f"{self.frozen.crossbars if self.frozen else self.levels.shape[0]} tiles, t={float(self.time):g} s"
             chip += ", frozen" if self.frozen else ""
         return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}"
-
-
-@contextmanager
-def converters_bypassed(arrays: Iterable[CrossbarArray]) -> Iterator[None]:
-    """Read arrays without converters and fresh noise, as while their ADC ranges are still to be calibrated."""
-    arrays = list(arrays)
-    before = [array._converters_bypassed for array in arrays]
-    try:
-        for array in arrays:
-            array._converters_bypassed = True
-        yield
-    finally:
-        for array, flag in zip(arrays, before, strict=True):
-            array._converters_bypassed = flag
 
 
 def _finish_loading(array: CrossbarArray, incompatible: Any) -> None:
