@@ -7,7 +7,9 @@ import torch
 from torch import nn
 
 from crossbar.array import CrossbarArray
+from crossbar.config import CrossbarConfig
 from crossbar.conversion import named_analog_layers
+from crossbar.layers import AbstractAnalogLayer
 from devices.arguments import checked
 from devices.randomness import generator_of
 from mapping import MappingConfig
@@ -49,9 +51,14 @@ def remap_analog_weights(
     for name in mappings:
         layers[name].require_weights()
     for name, mapping in mappings.items():
-        layer = layers[name]
-        array = CrossbarArray(replace(layer.array.config, mapping=mapping), groups=layer.array.groups)
-        array.corrections = layer.array.corrections
-        array.corrections["adc_steps"].clear()
-        layer.array = array.to(layer.weight.device)
-        layer.program(generator=generator)
+        reconfigure(layers[name], replace(layers[name].array.config, mapping=mapping))
+        layers[name].program(generator=generator)
+
+
+def reconfigure(layer: AbstractAnalogLayer, config: CrossbarConfig) -> None:
+    """Give a layer fresh arrays of another config, to be programmed; it keeps all corrections but the ADC steps."""
+    layer.require_weights()
+    array = CrossbarArray(config, groups=layer.array.groups)
+    array.corrections = layer.array.corrections
+    array.corrections["adc_steps"].clear()
+    layer.array = array.to(layer.weight.device)

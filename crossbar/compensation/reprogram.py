@@ -5,8 +5,8 @@ from dataclasses import replace
 import torch
 from torch import nn
 
-from crossbar.array import CrossbarArray
 from crossbar.conversion import named_analog_layers
+from crossbar.remapping import reconfigure
 from crossbar.wire_compensation import WireCompensation
 from devices.arguments import checked
 from devices.randomness import generator_of
@@ -43,11 +43,7 @@ def compensate_wires(
     generator = generator_of(generator, seed)
     for _, layer in named_analog_layers(model):
         before = layer.array
-        config = replace(before.config, compensation=compensation or WireCompensation())
-        array = CrossbarArray(config, groups=before.groups)
-        array.corrections = before.corrections
-        array.corrections["adc_steps"].clear()
-        layer.array = array.to(layer.weight.device)
+        reconfigure(layer, replace(before.config, compensation=compensation or WireCompensation()))
         layer.program(generator=generator)
         if before.programmed_yet and float(before.time):
             layer.drift(float(before.time))
