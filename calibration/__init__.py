@@ -15,6 +15,7 @@ from calibration.low_rank import LOW_RANK_PARAMETERS as LOW_RANK_PARAMETERS
 from calibration.low_rank import LowRankSidePath as LowRankSidePath
 from calibration.low_rank import attach_low_rank as attach_low_rank
 from calibration.output_affine import fit_output_affine as fit_output_affine
+from calibration.pair_mask import train_pair_mask as train_pair_mask
 from calibration.placement_search import PlacementResult as PlacementResult
 from calibration.placement_search import search_placement as search_placement
 from calibration.remedies import LADDER as LADDER

@@ -24,8 +24,8 @@ Layers, made like torch's
     (once AnalogRecurrent, AnalogMultiheadAttention). ANALOG_LAYERS; for layers of your own: AbstractAnalogLayer,
     AbstractComposite, CrossbarArray, Plan.
 A chip and its life
-    program_analog_weights, drift_analog_weights, remap_analog_weights, freeze_analog_weights; StaleChipWarning,
-    NothingToCompensateWarning.
+    program_analog_weights, drift_analog_weights, remap_analog_weights, freeze_analog_weights; reset_pairs (of random
+    memory); StaleChipWarning, NothingToCompensateWarning.
     Winning accuracy back: `import calibration`.
 Where weights lie
     map_weight, Placement, mapping_report; more in `mapping`.
@@ -129,6 +129,7 @@ from crossbar.plots import plot_cost_bars as plot_cost_bars
 from crossbar.plots import plot_heat_map as plot_heat_map
 from crossbar.plots import plot_pareto as plot_pareto
 from crossbar.plots import save_figure as save_figure
+from crossbar.random_memory import reset_pairs as reset_pairs
 from crossbar.remapping import remap_analog_weights as remap_analog_weights
 from crossbar.serialization import config_from_json as config_from_json
 from crossbar.serialization import config_to_json as config_to_json

@@ -59,6 +59,7 @@ from devices.presets import Ideal as Ideal
 from devices.presets.listing import find_presets as find_presets
 from devices.presets.listing import list_presets as list_presets
 from devices.programming import AbstractProgrammingError as AbstractProgrammingError
+from devices.programming import AsFormedProgramming as AsFormedProgramming
 from devices.programming import ExactProgramming as ExactProgramming
 from devices.programming import GaussianProgramming as GaussianProgramming
 from devices.programming import LognormalProgramming as LognormalProgramming

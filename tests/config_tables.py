@@ -33,6 +33,7 @@ CONFIGS = (
     devices.PowerLawDrift(nu=0.05),
     devices.RelaxationDrift(times=(1.0, 10.0), sigmas=(FLAT, FLAT), reference=2e-5),
     devices.StateDependentPowerLawDrift(nu_mean=FLAT, nu_spread=FLAT, reference=2e-5, t0=20.0),
+    devices.AsFormedProgramming(median=1e-5, log_spread=0.5),
     devices.ExactProgramming(),
     devices.GaussianProgramming(spread=0.05),
     devices.LognormalProgramming(log_spread=0.2),

@@ -39,6 +39,11 @@ def products(model, **source):
     xb.program_by_products(model, xb.ProductProgramming(patterns=4, rounds=2), **source)
 
 
+def masked(model, **source):
+    xb.program_analog_weights(model, generator=torch.Generator().manual_seed(5))
+    calibration.train_pair_mask(model, BATCHES, epochs=1, **source)
+
+
 # verb, and how it draws a chip of a model
 MODEL_VERBS = {
     "program_analog_weights": lambda model, **source: xb.program_analog_weights(model, **source),
@@ -51,6 +56,7 @@ MODEL_VERBS = {
     "program_by_products": products,
     "attach_low_rank": lambda model, **source: calibration.attach_low_rank(model, rank=2, **source),
     "finetune_squeezed": lambda model, **source: calibration.finetune_squeezed(model, BATCHES, epochs=1, **source),
+    "train_pair_mask": lambda model, **source: masked(model, **source),
     "layer.program": lambda model, **source: model.program(**source),
     "layer.drift": layer_drift,
     "array.program": lambda model, **source: model.array.program(model.weight_matrix().detach(), **source),

@@ -13,7 +13,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import crossbar as xb
 import devices
-from calibration import adapt_batchnorm, finetune, finetune_batchnorm, finetune_squeezed, mime
+from calibration import adapt_batchnorm, finetune, finetune_batchnorm, finetune_squeezed, mime, train_pair_mask
 from tests.calibration.model_states import moved, snapshot
 
 DEVICE = devices.Device(g_min=2e-6, g_max=2e-5, read_noise=devices.RelativeReadNoise(ratio=0.05))
@@ -59,6 +59,9 @@ TRAININGS = {
     "finetune_batchnorm": Training(chip, lambda *a, **k: finetune_batchnorm(*a, statistics="exact", **k)),
     "finetune_squeezed": Training(
         lambda: chip(squeezed_planes=2), lambda *a, **k: finetune_squeezed(*a, generator=torch.Generator(), **k)
+    ),
+    "train_pair_mask": Training(
+        chip, lambda *a, **k: train_pair_mask(*a, generator=torch.Generator().manual_seed(2), **k)
     ),
     "calibrate_thresholds": Training(with_thresholds, mime.calibrate_thresholds),
     "train_task": Training(with_thresholds, lambda *a, **k: mime.train_task(*a, head=nn.Linear(8, 3), **k)),
@@ -164,7 +167,7 @@ def test_a_killed_run_continues_bit_by_bit(training, kill_at, tmp_path):
         assert [name for name, tensor in whole.items() if not torch.equal(tensor, continued[name])] == []
 
 
-@every_training
+@pytest.mark.parametrize("training", [t for name, t in TRAININGS.items() if name != "train_pair_mask"])
 def test_patience_goes_back_to_the_best_epoch(training):
     model, states, validations = training.model(), [], [3.0, 2.0, 4.0, 5.0]
 

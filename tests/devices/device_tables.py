@@ -14,11 +14,13 @@ PROGRAMMING = {
     "saturating": devices.SaturatingProgramming(limit=2e-6, scale=10e-6),
     "table": devices.TableProgramming(conductances=(5e-6, 20e-6, 30e-6, 50e-6), sigmas=(1e-7, 2e-6, 1e-6, 1.5e-6)),
     "lognormal": devices.LognormalProgramming(log_spread=0.2),
+    "as formed": devices.AsFormedProgramming(median=20e-6, log_spread=0.5),
     "write-verify, cut normal": devices.WriteVerifyProgramming(acceptance=0.02, spread=0.02),
     "write-verify, nearly uniform": devices.WriteVerifyProgramming(acceptance=0.02, spread=5.0, relative_to="window"),
     "write-verify, uniform": devices.WriteVerifyProgramming(acceptance=1e-6, spread=1.0, relative_to="siemens"),
 }
 MEAN_OVER_TARGET = {"lognormal": math.exp(0.2**2 / 2)}
+MEAN_OF_ANY_TARGET = {"as formed": 20e-6 * math.exp(0.5**2 / 2)}
 
 READ_NOISE = {
     "relative": devices.RelativeReadNoise(ratio=0.05),
