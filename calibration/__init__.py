@@ -2,15 +2,20 @@
 
 from calibration.adc_ranges import calibrate_adc_ranges as calibrate_adc_ranges
 from calibration.batchnorm import adapt_batchnorm as adapt_batchnorm
+from calibration.clip_weights import clip_weights as clip_weights
 from calibration.deviation import layer_deviations as layer_deviations
 from calibration.deviation import non_ideality_factor as non_ideality_factor
 from calibration.deviation import weight_pc2 as weight_pc2
 from calibration.drift import compensate_drift as compensate_drift
 from calibration.finetune import finetune as finetune
 from calibration.finetune_batchnorm import finetune_batchnorm as finetune_batchnorm
+from calibration.finetune_layernorm import finetune_layernorm as finetune_layernorm
+from calibration.hardware_aware import train_hardware_aware as train_hardware_aware
 from calibration.input_ranges import calibrate_input_ranges as calibrate_input_ranges
 from calibration.ladder import recovery_ladder as recovery_ladder
 from calibration.ladder_figure import plot_ladder as plot_ladder
+from calibration.learned_ranges import INPUT_RANGE_PARAMETERS as INPUT_RANGE_PARAMETERS
+from calibration.learned_ranges import learn_input_ranges as learn_input_ranges
 from calibration.low_rank import LOW_RANK_PARAMETERS as LOW_RANK_PARAMETERS
 from calibration.low_rank import LowRankSidePath as LowRankSidePath
 from calibration.low_rank import attach_low_rank as attach_low_rank
@@ -25,3 +30,6 @@ from calibration.remedies import apply_remedies as apply_remedies
 from calibration.squeeze_finetuning import finetune_squeezed as finetune_squeezed
 from calibration.squeeze_search import SqueezeResult as SqueezeResult
 from calibration.squeeze_search import search_squeeze as search_squeeze
+from calibration.teacher import taught_by as taught_by
+from calibration.training import distillation_loss as distillation_loss
+from calibration.training import next_token_loss as next_token_loss

@@ -1,7 +1,8 @@
 """ADC ranges from data."""
 
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, Literal
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
@@ -20,7 +21,7 @@ from devices.arguments import checked
 from devices.validation import check_choice, check_integer, check_probability
 
 Method = Literal["quantile", "least_squares"]
-Granularity = Literal["tile", "column"]
+Granularity = Literal["tile", "column", "model"]
 _CANDIDATES = 50
 
 
@@ -51,7 +52,9 @@ def calibrate_adc_ranges(
     method
         The `"quantile"` of |current|, or the range whose codes have the smallest squared error (`"least_squares"`).
     granularity
-        One range for the converters of a `"tile"`, or one per `"column"`.
+        One range for the converters of a `"tile"`, one per `"column"`, or one for all of the `"model"`: a current, which
+        is `lambda beta_in max|W|` in the units of each layer (Büchel et al., "Analog foundation models", NeurIPS 2025).
+        There squared errors count relative to the currents of their layer.
     quantile
         Share of the currents that is not clipped, for that method.
     vectors
@@ -65,7 +68,7 @@ def calibrate_adc_ranges(
         If no layer has ADC ranges to calibrate, or `batches` is empty.
     """
     check_choice("method", method, ("quantile", "least_squares"))
-    check_choice("granularity", granularity, ("tile", "column"))
+    check_choice("granularity", granularity, get_args(Granularity))
     check_probability("quantile", quantile)
     check_integer("vectors", vectors, at_least=1)
     model = unwrapped(model)
@@ -75,11 +78,13 @@ def calibrate_adc_ranges(
     kept: dict[nn.Module, list[Tensor]] = {layer: [] for layer in layers}
     before = {layer: layer.array.corrections.converter_steps() for layer in layers}
 
+    def codes(layer: AbstractAnalogLayer) -> Tensor:
+        """Return the input codes that the ranges of a layer are fitted to, (vectors, inputs)."""
+        return sample_of(gathered(torch.cat(kept[layer])), vectors)
+
     def fit(layer: AbstractAnalogLayer) -> None:
         """Set the ranges from what has been kept so far."""
-        codes = sample_of(gathered(torch.cat(kept[layer])), vectors)
-        steps = _fit_steps(layer.array, codes, method, granularity, quantile)
-        _set_steps(layer.array, steps)
+        _set_steps(layer.array, _fit_steps(layer.array, codes(layer), method, granularity, quantile))
 
     try:
         watchers = {layer: _watch(layer, kept[layer], vectors, fit) for layer in layers}
@@ -90,9 +95,12 @@ def calibrate_adc_ranges(
         for layer in layers:
             _set_steps(layer.array, before[layer])
         raise
-    for layer in layers:
-        if kept[layer]:
-            fit(layer)
+    reached = [layer for layer in layers if kept[layer]]
+    for layer in reached:
+        fit(layer)
+    if granularity == "model":
+        # One range decides what every layer sees, so inputs of layers behind are those read with ranges of their own.
+        _share_range({layer.array: codes(layer) for layer in reached}, method, quantile)
 
 
 def _set_steps(array: CrossbarArray, steps: Tensor | None) -> None:
@@ -141,19 +149,52 @@ def _shared_ranges(lines: BitLineCurrents, granularity: Granularity, cols: int) 
         yield tile == number, lines.currents[:, tile == number].reshape(-1, 1)
 
 
-def _step(currents: Tensor, array: CrossbarArray, method: Method, quantile: float) -> Tensor:
-    """Return the step of each range for the currents (reads, ranges) in it, (ranges,); 0 where there are none."""
+def _share_range(inputs: Mapping[CrossbarArray, Tensor], method: Method, quantile: float) -> None:
+    """Give the converters of all arrays the range that suits the currents of their input codes (vectors, inputs) best."""
+    lines = {array: list(bit_line_currents(array, codes)) for array, codes in inputs.items()}
+    currents = {array: torch.cat([part.currents.flatten() for part in parts]) for array, parts in lines.items()}
+    currents = {array: seen.double() for array, seen in currents.items() if bool(seen.any())}
+    if not currents:
+        return
+    if method == "quantile":
+        reach = float(quantile_of(torch.cat([seen.abs().cpu() for seen in currents.values()]), quantile))
+    else:
+        widest = [float(seen.abs().amax()) for seen in currents.values()]
+        candidates = torch.logspace(math.log10(min(widest) / _CANDIDATES), math.log10(max(widest)), 4 * _CANDIDATES)
+        reach = min(candidates.tolist(), key=lambda reach: sum(_loss(seen, a, reach) for a, seen in currents.items()))
+    for array, parts in lines.items():
+        step = array.effective_weight.new_zeros(array.read_placement.column_index.shape).flatten()
+        for used in (bit_lines for part in parts for bit_lines in (part.column, part.partner) if bit_lines is not None):
+            step[used] = reach / _codes(array)[1]
+        _set_steps(array, step.view(array.read_placement.column_index.shape))
+
+
+def _loss(currents: Tensor, array: CrossbarArray, reach: float) -> float:
+    """Return the squared error of codes of a range, relative to the currents (n,)."""
+    lowest, highest = _codes(array)
+    step = reach / highest
+    error = (currents / step).round_().clamp_(lowest, highest).mul_(step).sub_(currents)
+    return float(error.square().sum() / currents.square().sum())
+
+
+def _codes(array: CrossbarArray) -> tuple[int, int]:
+    """Return the lowest and the highest code of the converters of an array."""
     adc, signed = array.config.adc, adc_signed(array.config, array.placement)
     if adc is None:
         raise ValueError("`array` has no ADC.")
     highest = highest_code(adc, signed=signed)
+    return -highest if signed else 0, highest
+
+
+def _step(currents: Tensor, array: CrossbarArray, method: Method, quantile: float) -> Tensor:
+    """Return the step of each range for the currents (reads, ranges) in it, (ranges,); 0 where there are none."""
+    lowest, highest = _codes(array)
     magnitude = currents.abs()
     widest = magnitude.amax(0) / highest
     if method == "quantile":
         step = quantile_of(magnitude, quantile) / highest
         # Where fewer currents than the clipped share are not zero, the largest one is the range.
         return torch.where(step > 0, step, widest)
-    lowest = -highest if signed else 0
     best, smallest = widest, torch.full_like(widest, float("inf"))
     for share in torch.linspace(1 / _CANDIDATES, 1, _CANDIDATES).tolist():
         step = widest * share

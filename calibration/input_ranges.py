@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -12,12 +12,13 @@ from calibration.support.distributed import averaged, gathered, unwrapped
 from calibration.support.hooks import observing_inputs
 from calibration.support.sampling import quantile_of, sample_of
 from crossbar.array import converters_bypassed
+from crossbar.array.corrections import InputRange
 from crossbar.conversion import analog_layers
 from crossbar.layers import AbstractAnalogLayer
 from devices.arguments import checked
-from devices.validation import check_choice, check_probability
+from devices.validation import check_choice, check_positive, check_probability
 
-Method = Literal["quantile", "moving", "minmax"]
+Method = Literal["quantile", "moving", "minmax", "deviation"]
 
 
 @checked
@@ -29,6 +30,7 @@ def calibrate_input_ranges(
     method: Method = "quantile",
     quantile: float = 0.9995,
     momentum: float = 0.1,
+    deviations: float = 15.0,
     progress: bool = False,
 ) -> None:
     """Set the input range of every analog layer with `InputConfig(range="static")` from the inputs it sees.
@@ -44,11 +46,15 @@ def calibrate_input_ranges(
         Inputs: tensors, tuples whose first item is the input, or mappings.
     method
         `"quantile"` of |x| over all batches (Lammie et al. 2024, aihwkit's post-training calibration); `"moving"`
-        average of each batch's quantile; `"minmax"`: nothing is clipped.
+        average of each batch's quantile; `"minmax"`: nothing is clipped; `"deviation"`: moving average of `deviations`
+        standard deviations of each batch, where learned ranges start (`learn_input_ranges`).
     quantile
         Share of |x| that is not clipped.
     momentum
         Weight of the newest batch in the moving average.
+    deviations
+        Standard deviations of x that the range covers, for that method. Default: of 15 to 18 in Büchel et al., "Analog
+        foundation models", NeurIPS 2025.
     progress
         Show a progress bar (needs tqdm).
 
@@ -57,28 +63,29 @@ def calibrate_input_ranges(
     ValueError
         If no layer has a static range to calibrate, or `batches` is empty.
     """
-    check_choice("method", method, ("quantile", "moving", "minmax"))
+    check_choice("method", method, get_args(Method))
     check_probability("quantile", quantile)
     check_probability("momentum", momentum)
+    check_positive("deviations", deviations)
     model = unwrapped(model)
     layers = [layer for layer in analog_layers(model) if layer.array.config.inputs.range == "static"]
     if not layers:
         raise ValueError("`model` has no layer with a static input range. Convert it with InputConfig(range='static').")
     seen = {layer: _Seen() for layer in layers}
-    before = {layer: layer.array.corrections["static_range"].bounds for layer in layers}
+    before = {layer: _copied(_range_of(layer).bounds) for layer in layers}
     try:
-        watchers = {layer: _watch(layer, seen[layer], method, quantile) for layer in layers}
+        watchers = {layer: _watch(layer, seen[layer], method, quantile, deviations) for layer in layers}
         waiting = [layer.array for layer in analog_layers(model) if layer.array.waits_for_calibration]
         with training_modes_kept(model), observing_inputs(watchers), converters_bypassed(waiting):
             model.eval()
             run_batches(model, batches, progress=progress, description="input ranges")
     finally:
         for layer in layers:
-            layer.array.corrections["static_range"].bounds = before[layer]
+            _range_of(layer).hold(before[layer])
     for layer in layers:
         # A layer that no batch reached keeps the range it had.
         if seen[layer].lowest:
-            layer.array.corrections["static_range"].bounds = _range(seen[layer], method, quantile, momentum)
+            _range_of(layer).hold(_range(seen[layer], method, quantile, momentum))
 
 
 @dataclass(kw_only=True)
@@ -91,17 +98,30 @@ class _Seen:
     """What the method needs of each batch's |x|, (n,)."""
 
 
-def _watch(layer: AbstractAnalogLayer, seen: _Seen, method: Method, quantile: float) -> Callable[[Tensor], None]:
+def _range_of(layer: AbstractAnalogLayer) -> InputRange:
+    """Return what holds the range of a layer."""
+    return cast(InputRange, layer.array.corrections["static_range"])
+
+
+def _copied(bounds: Tensor | None) -> Tensor | None:
+    return None if bounds is None else bounds.detach().clone()
+
+
+def _watch(
+    layer: AbstractAnalogLayer, seen: _Seen, method: Method, quantile: float, deviations: float
+) -> Callable[[Tensor], None]:
     """Return an observer that keeps what `method` needs of a batch, and lets the layer read it with its own range."""
 
     def watch(x: Tensor) -> None:
         """Keep a batch."""
-        layer.array.corrections["static_range"].bounds = torch.stack([x.amin().clamp(max=0), x.amax().clamp(min=0)])
+        _range_of(layer).hold(torch.stack([x.amin().clamp(max=0), x.amax().clamp(min=0)]))
         magnitude = x.abs().flatten()
         if method == "quantile":
             seen.magnitudes.append(sample_of(magnitude, 1 << 16))
         elif method == "moving":
             seen.magnitudes.append(quantile_of(magnitude, quantile)[None])
+        elif method == "deviation":
+            seen.magnitudes.append(deviations * x.std(correction=0)[None])
         else:
             seen.magnitudes.append(magnitude.amax()[None])
         seen.lowest.append(x.amin())
@@ -114,7 +134,7 @@ def _range(seen: _Seen, method: Method, quantile: float, momentum: float) -> Ten
     kept = seen.magnitudes
     if method == "quantile":
         largest = quantile_of(gathered(torch.cat(kept)), quantile)
-    elif method == "moving":
+    elif method in ("moving", "deviation"):
         average = kept[0][0]
         for value in kept[1:]:
             average = torch.lerp(average, value[0], momentum)

@@ -14,6 +14,7 @@ from calibration.batchnorm import adapt_batchnorm
 from calibration.drift import compensate_drift
 from calibration.finetune import finetune
 from calibration.finetune_batchnorm import finetune_batchnorm
+from calibration.finetune_layernorm import finetune_layernorm, layernorm_modules
 from calibration.input_ranges import calibrate_input_ranges
 from calibration.low_rank import LOW_RANK_PARAMETERS, attach_low_rank
 from calibration.mime import attach_thresholds, calibrate_thresholds
@@ -83,6 +84,10 @@ def _no_calibrated_adc(model: nn.Module) -> str | None:
     if any(adc is not None and adc.range == "calibrated" for adc in (m.array.config.adc for m in analog_layers(model))):
         return None
     return "`model` has no layer with ADC(range='calibrated')."
+
+
+def _no_layernorm(model: nn.Module) -> str | None:
+    return None if layernorm_modules(model) else "`model` has no layer, RMS or group norm with gamma and beta."
 
 
 def _no_wires(model: nn.Module) -> str | None:
@@ -168,6 +173,11 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             needs_batchnorm=True,
             step="finetune_batchnorm",
         ),
+        "layer-norm fine-tuning": Remedy(
+            lambda model, reference, batches: finetune_layernorm(model, batches),
+            refusal=_no_layernorm,
+            step="finetune_layernorm",
+        ),
         "thresholds": Remedy(_thresholds, needs_relu=True, step="calibrate_thresholds"),
         "low rank": Remedy(_low_rank, step="low_rank"),
     }
@@ -184,6 +194,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("output affine", "exact statistics"),
     ("batch-norm fine-tuning",),
     ("exact statistics", "batch-norm fine-tuning"),
+    ("layer-norm fine-tuning",),
     ("thresholds",),
     ("exact statistics", "thresholds"),
     ("low rank",),

@@ -7,12 +7,10 @@ from typing import Any
 import torch
 import xarray as xr
 from torch import nn
-from torch.nn.modules.batchnorm import _BatchNorm
 
-from calibration.batchnorm import average_statistics
+from calibration.hardware_aware import train_hardware_aware
 from calibration.support.distributed import unwrapped
-from calibration.training import Loss, TrainingRun, class_loss, cosine_schedule, fit, moving_tensors
-from crossbar.conversion import analog_layers
+from calibration.training import Loss, class_loss
 from crossbar.lifecycle import program_analog_weights
 from devices.arguments import checked
 from devices.randomness import generator_of
@@ -81,38 +79,17 @@ def finetune_squeezed(
     generator = generator_of(generator, seed)
     check_integer("epochs", epochs, at_least=1)
     check_positive("learning_rate", learning_rate)
-    model = unwrapped(model)
-    layers = analog_layers(model)
-    norms = [module for module in model.modules() if isinstance(module, _BatchNorm)]
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not learning:
-        raise ValueError("`model` has no parameter that learns. Set `requires_grad` of those that shall.")
-
-    def set_validation_modes(model: nn.Module) -> None:
-        """Read the weights that are trained, not the chip that is still programmed with the old ones."""
-        model.eval()
-        for layer in layers:
-            layer.train()
-
-    steps = torch.optim.SGD(learning, lr=learning_rate, momentum=0.9)
-    run = TrainingRun(
-        model=model,
-        moving=moving_tensors(model, learning, norms),
-        optimizer=steps,
-        schedule=cosine_schedule(steps, epochs),
+    history = train_hardware_aware(
+        model,
+        batches,
         epochs=epochs,
+        optimizer=lambda learning: torch.optim.SGD(learning, lr=learning_rate, momentum=0.9),
         loss=loss,
         validation=validation,
         patience=patience,
         checkpoint=checkpoint,
         checkpoint_steps=checkpoint_steps,
-        settings={"learning_rate": learning_rate},
         progress=progress,
-        description="squeezed fine-tuning",
-        set_modes=nn.Module.train,
-        set_validation_modes=set_validation_modes,
-        after_epoch=lambda: average_statistics(norms),
     )
-    history = fit(run, batches)
-    program_analog_weights(model, generator=generator)
+    program_analog_weights(unwrapped(model), generator=generator)
     return history

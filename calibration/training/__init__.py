@@ -2,6 +2,8 @@
 
 from calibration.training.cosine import cosine_schedule as cosine_schedule
 from calibration.training.fit import fit as fit
+from calibration.training.losses import distillation_loss as distillation_loss
+from calibration.training.losses import next_token_loss as next_token_loss
 from calibration.training.resume import fixed_tensors as fixed_tensors
 from calibration.training.run import Loss as Loss
 from calibration.training.run import MakeOptimizer as MakeOptimizer

@@ -13,7 +13,16 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import crossbar as xb
 import devices
-from calibration import adapt_batchnorm, finetune, finetune_batchnorm, finetune_squeezed, mime, train_pair_mask
+from calibration import (
+    adapt_batchnorm,
+    finetune,
+    finetune_batchnorm,
+    finetune_layernorm,
+    finetune_squeezed,
+    mime,
+    train_hardware_aware,
+    train_pair_mask,
+)
 from tests.calibration.model_states import moved, snapshot
 
 DEVICE = devices.Device(g_min=2e-6, g_max=2e-5, read_noise=devices.RelativeReadNoise(ratio=0.05))
@@ -27,9 +36,14 @@ def digital():
     return nn.Sequential(nn.Linear(6, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Linear(8, 3)).eval()
 
 
-def chip(**mapping):
+def with_layernorm():
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.ReLU(), nn.Linear(8, 3)).eval()
+
+
+def chip(model=None, **mapping):
     config = xb.CrossbarConfig(device=DEVICE, mapping=xb.MappingConfig(cell_bits=1, **mapping))
-    analog = xb.convert_to_analog(digital(), config)
+    analog = xb.convert_to_analog(digital() if model is None else model, config)
     xb.program_analog_weights(analog, generator=torch.Generator().manual_seed(0))
     return analog.eval()
 
@@ -57,6 +71,8 @@ TRAININGS = {
     "finetune": Training(chip, lambda *a, **k: finetune(*a, ["re:[13].bias"], **k)),
     "finetune moving": Training(chip, lambda *a, **k: finetune(*a, ["3.bias"], statistics="moving", **k)),
     "finetune_batchnorm": Training(chip, lambda *a, **k: finetune_batchnorm(*a, statistics="exact", **k)),
+    "finetune_layernorm": Training(lambda: chip(with_layernorm()), finetune_layernorm),
+    "train_hardware_aware": Training(chip, lambda *a, **k: train_hardware_aware(*a, clip=2.0, **k)),
     "finetune_squeezed": Training(
         lambda: chip(squeezed_planes=2), lambda *a, **k: finetune_squeezed(*a, generator=torch.Generator(), **k)
     ),

@@ -1,0 +1,337 @@
+"""Parts of the transformer recipe: clipping, learned ranges, one ADC range, teachers, layer norms."""
+
+import copy
+from dataclasses import replace
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+import crossbar as xb
+import devices
+from calibration import (
+    INPUT_RANGE_PARAMETERS,
+    calibrate_adc_ranges,
+    calibrate_input_ranges,
+    clip_weights,
+    distillation_loss,
+    finetune,
+    finetune_layernorm,
+    learn_input_ranges,
+    next_token_loss,
+    taught_by,
+    train_hardware_aware,
+)
+from crossbar.array.bit_line_currents import bit_line_currents
+from tests.calibration.model_states import moved, snapshot
+from tests.crossbar.library_layers import Conv1D
+
+STATIC = xb.CrossbarConfig(inputs=xb.InputConfig(range="static"))
+X = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
+Y = X[:, :3].argmax(1)
+BATCHES = list(zip(X.split(10), Y.split(10), strict=True))
+LAYERS = {
+    "linear": lambda: nn.Linear(6, 5),
+    "grouped convolution": lambda: nn.Conv2d(4, 6, 3, groups=2),
+    "transposed convolution": lambda: nn.ConvTranspose2d(4, 6, 3, groups=2),
+    "GPT-2's": lambda: Conv1D(5, 6),
+}
+
+
+def network(*, norm=nn.LayerNorm):
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Linear(6, 8), norm(8), nn.GELU(), nn.Linear(8, 3)).eval()
+
+
+def chip(model=None, config=STATIC, *, calibrated=True):
+    analog = xb.convert_to_analog(network() if model is None else model, config)
+    xb.program_analog_weights(analog, seed=0)
+    if calibrated:
+        calibrate_input_ranges(analog, BATCHES)
+    return analog.eval()
+
+
+def by_output(layer):
+    """Weights of each output, by the shape of the parameter as torch documents it."""
+    weight = layer.weight.detach()
+    if isinstance(layer, xb.AnalogConvTranspose2d):
+        groups = layer.groups
+        return weight.unflatten(0, (groups, -1)).transpose(1, 2).flatten(0, 1).flatten(1)
+    return (
+        weight.t() if isinstance(layer.digital_class, type) and layer.digital_class is nn.Module else weight.flatten(1)
+    )
+
+
+@pytest.mark.parametrize("make", LAYERS.values(), ids=LAYERS)
+def test_weights_are_clipped_per_output(make):
+    torch.manual_seed(0)
+    model = xb.convert_to_analog(nn.Sequential(make()), xb.CrossbarConfig())
+    with torch.no_grad():
+        model[0].weight.mul_(torch.randn_like(model[0].weight).exp())
+    before = by_output(model[0]).clone()
+    clip_weights(model, deviations=1.5)
+    bound = 1.5 * before.square().mean(1, keepdim=True).sqrt()
+    assert torch.allclose(by_output(model[0]), torch.maximum(torch.minimum(before, bound), -bound), rtol=1e-6)
+    assert not torch.equal(by_output(model[0]), before)
+    within = [p._version for p in model.parameters()]
+    clip_weights(model, deviations=100.0)
+    assert [p._version for p in model.parameters()] == within
+
+
+def test_outputs_of_equal_weights_keep_them():
+    model = xb.convert_to_analog(nn.Sequential(nn.Linear(1, 4)), xb.CrossbarConfig())
+    before = snapshot(model)
+    clip_weights(model, deviations=1.0)
+    assert not moved(model, before)
+
+
+def test_training_with_a_clip_ends_within_it():
+    analog = chip()
+    history = train_hardware_aware(analog, BATCHES, epochs=3, clip=1.2)
+    assert float(history.loss[-1]) < float(history.loss[0])
+    for layer in xb.analog_layers(analog):
+        weight = layer.weight.detach()
+        # Clipping lowers the deviation too, by no more than what lay outside.
+        assert (weight.abs().amax(1) <= 1.3 * weight.square().mean(1).sqrt()).all()
+    free = chip()
+    train_hardware_aware(free, BATCHES, epochs=3)
+    assert any(
+        (w.abs().amax(1) > 1.3 * w.square().mean(1).sqrt()).any() for w in (m.weight for m in xb.analog_layers(free))
+    )
+
+
+def test_training_sees_the_noise_of_the_device():
+    noisy = replace(STATIC, device=replace(devices.RRAM, levels=None))
+    losses = []
+    for config in (STATIC, noisy):
+        torch.manual_seed(3)
+        history = train_hardware_aware(chip(config=config), BATCHES, optimizer=lambda p: torch.optim.SGD(p, lr=0.0))
+        losses.append(float(history.loss[0]))
+    assert losses[0] != losses[1]
+
+
+def test_ranges_of_some_deviations(generator):
+    x = torch.randn(5, 400, 6, generator=generator) * torch.arange(1, 6).view(5, 1, 1)
+    analog = chip(calibrated=False)
+    calibrate_input_ranges(analog, x, method="deviation", deviations=4.0, momentum=0.25)
+    expected = 4 * x[0].std(correction=0)
+    for batch in x[1:]:
+        expected = torch.lerp(expected, 4 * batch.std(correction=0), 0.25)
+    lowest, highest = analog[0].array.corrections["static_range"].bounds
+    assert float(highest) == pytest.approx(float(expected), rel=1e-5)
+    assert float(lowest) == -float(highest)
+
+
+def test_the_gradient_of_a_range_is_that_of_the_quantiser():
+    """Learned step size quantisation in closed form: round(x/s) - x/s inside, the last code outside."""
+    layer = xb.convert_to_analog(nn.Sequential(nn.Linear(4, 1, bias=False)), STATIC)
+    with torch.no_grad():
+        layer[0].weight.fill_(1.0)
+    layer[0].array.corrections["static_range"].bounds = torch.tensor([-1.27, 1.27])
+    learn_input_ranges(layer)
+    xb.program_analog_weights(layer)
+    bounds = layer[0].array.corrections["static_range"].bounds
+    x = torch.tensor([[0.123, -0.456, 5.0, -9.0]])
+    for training in (True, False):
+        bounds.grad = None
+        layer.train(training)(x).sum().backward()
+        codes = x / 0.01
+        expected = torch.where(codes.abs() > 127, 127 * codes.sign(), codes.round() - codes).sum() / 127
+        highest = bounds.grad[1] - bounds.grad[0]  # a symmetric range shares it
+        assert float(highest) == pytest.approx(float(expected), rel=1e-3, abs=1e-6)
+
+
+def test_ranges_learn_through_the_chip_and_load_as_numbers():
+    analog = chip()
+    names = dict(analog.named_buffers())
+    with torch.no_grad():
+        for layer in xb.analog_layers(analog):
+            layer.array.corrections["static_range"].bounds.mul_(0.2)  # far too narrow
+    learn_input_ranges(analog)
+    before = snapshot(analog)
+    history = finetune(
+        analog, BATCHES, [INPUT_RANGE_PARAMETERS], epochs=20, optimizer=lambda p: torch.optim.Adam(p, lr=0.05)
+    )
+    assert float(history.loss[-1]) < float(history.loss[0])
+    changed = moved(analog, before)
+    assert changed == {f"{i}.array.corrections.static_range.bounds" for i in (0, 3)}
+    assert changed <= names.keys()
+    plain = chip()
+    plain.load_state_dict(analog.state_dict())
+    with torch.no_grad():
+        assert torch.equal(plain(X), analog(X))
+    learning = learn_input_ranges(chip())
+    learning.load_state_dict(analog.state_dict())
+    assert torch.equal(copy.deepcopy(learning)(X), analog(X))
+    # Calibration sets a range that learns as it sets one that does not.
+    for model in (plain, analog):
+        calibrate_input_ranges(model, BATCHES, method="minmax")
+    assert [*plain.state_dict()] == [*analog.state_dict()]
+    assert torch.equal(plain(X), analog(X))
+    assert isinstance(analog[0].array.corrections["static_range"].bounds, nn.Parameter)
+
+
+def test_a_range_that_a_step_takes_below_zero_turns_back():
+    analog = learn_input_ranges(chip())
+    with torch.no_grad():
+        expected = analog(X)
+        for layer in xb.analog_layers(analog):
+            layer.array.corrections["static_range"].bounds.neg_()
+        assert torch.equal(analog(X), expected)
+
+
+def test_ranges_that_cannot_learn():
+    with pytest.raises(ValueError, match="no layer with a static input range"):
+        learn_input_ranges(chip(config=xb.CrossbarConfig(), calibrated=False))
+    with pytest.raises(ValueError, match="static input ranges that are not set"):
+        learn_input_ranges(chip(calibrated=False))
+
+
+@pytest.mark.parametrize("method", ["least_squares", "quantile"])
+def test_one_adc_range_for_all_layers(method):
+    config = replace(
+        STATIC, adc=xb.ADC(bits=6, range="calibrated"), mapping=xb.MappingConfig(cell_bits=4, rows=4, cols=4)
+    )
+    analog = chip(config=config)
+    calibrate_adc_ranges(analog, BATCHES, granularity="model", method=method)
+    steps = torch.cat([m.array.corrections.converter_steps().flatten() for m in xb.analog_layers(analog)])
+    (step,) = steps[steps > 0].unique()
+    errors = {}
+    for factor in (0.5, 0.9, 1.0, 1.1, 2.0):
+        errors[factor] = sum(relative_error(m, x, factor * step) for m, x in layer_inputs(analog))
+    if method == "least_squares":
+        assert min(errors, key=errors.get) in (0.9, 1.0, 1.1)
+    else:
+        currents = torch.cat([c for m, x in layer_inputs(analog) for c in currents_of(m, x)]).abs()
+        assert float((currents <= step * 63).double().mean()) == pytest.approx(0.999, abs=2e-3)
+    with torch.no_grad():
+        assert torch.isfinite(analog(X)).all()
+
+
+def layer_inputs(analog):
+    seen = []
+    handles = [m.register_forward_pre_hook(lambda m, x: seen.append((m, x[0]))) for m in xb.analog_layers(analog)]
+    with torch.no_grad():
+        analog(X)
+    for handle in handles:
+        handle.remove()
+    return seen
+
+
+def currents_of(layer, x):
+    return [lines.currents.flatten() for lines in bit_line_currents(layer.array, layer.input_codes(x))]
+
+
+def relative_error(layer, x, step):
+    currents = torch.cat(currents_of(layer, x))
+    return float(((currents / step).round().clamp(0, 63) * step - currents).square().sum() / currents.square().sum())
+
+
+def test_next_tokens():
+    logits, labels = torch.randn(2, 5, 7), torch.randint(7, (2, 5))
+    labels[0, 3] = -100
+    rows = [(b, t) for b in range(2) for t in range(4) if labels[b, t + 1] != -100]
+    expected = torch.stack([-F.log_softmax(logits[b, t], 0)[labels[b, t + 1]] for b, t in rows]).mean()
+    for output in (logits, {"logits": logits}, SimpleNamespace(logits=logits), (logits, None)):
+        torch.testing.assert_close(next_token_loss(output, labels), expected)
+    with pytest.raises(ValueError, match=r"`labels` must be the tokens of the input"):
+        next_token_loss(logits, labels[:, 1:])
+
+
+def test_a_student_learns_what_its_teacher_says():
+    torch.manual_seed(0)
+    teacher, logits, labels = torch.randn(4, 3, 5), torch.randn(4, 3, 5), torch.randint(5, (4, 3))
+    labels[1, 2] = -100
+    target = {"teacher": teacher, "labels": labels}
+    p, q = (F.softmax(scores.double() / 2, -1) for scores in (teacher, logits))
+    each = 4 * (p * (p.log() - q.log())).sum(-1)
+    divergence = each[labels >= 0].mean()
+    assert float(distillation_loss(temperature=2.0)(logits, target)) == pytest.approx(float(divergence), rel=1e-5)
+    own = next_token_loss(logits, labels)
+    mixed = distillation_loss(temperature=2.0, label_share=0.25, label_loss=next_token_loss)
+    assert float(mixed(logits, target)) == pytest.approx(0.75 * float(divergence) + 0.25 * float(own), rel=1e-5)
+    assert float(distillation_loss()(teacher, {"teacher": teacher})) == pytest.approx(0.0, abs=1e-6)
+
+
+def test_losses_of_students_say_what_they_miss():
+    loss = distillation_loss()
+    with pytest.raises(ValueError, match="needs the teacher's scores"):
+        loss(torch.zeros(2, 3), torch.zeros(2, dtype=torch.int64))
+    with pytest.raises(ValueError, match="must agree"):
+        loss(torch.zeros(2, 3), {"teacher": torch.zeros(2, 4)})
+    with pytest.raises(ValueError, match="needs labels"):
+        distillation_loss(label_share=0.5)(torch.zeros(2, 3), {"teacher": torch.zeros(2, 3)})
+    for settings in ({"temperature": 0.0}, {"label_share": 1.5}):
+        with pytest.raises(ValueError, match=next(iter(settings))):
+            distillation_loss(**settings)
+
+
+def test_batches_of_a_teacher():
+    teacher = network().train()
+    labelled, plain = taught_by(teacher, BATCHES), taught_by(teacher, X.split(10))
+    assert len(labelled) == 4
+    for _ in range(2):
+        for (x, target), (x_plain, target_plain), (x_own, y) in zip(labelled, plain, BATCHES, strict=True):
+            assert torch.equal(x, x_own)
+            assert torch.equal(x_plain, x_own)
+            assert torch.equal(target["labels"], y)
+            assert target_plain.keys() == {"teacher"}
+            assert torch.equal(target["teacher"], network()(x))
+            assert not target["teacher"].requires_grad
+    assert teacher.training
+
+
+class Keywords(nn.Module):
+    """A model that is called by keywords, as those of Hugging Face."""
+
+    def __init__(self):
+        super().__init__()
+        self.table, self.norm, self.head = nn.Embedding(12, 6), nn.RMSNorm(6), nn.Linear(6, 12)
+
+    def forward(self, *, input_ids, attention_mask):
+        return SimpleNamespace(logits=self.head(self.norm(self.table(input_ids) * attention_mask[..., None])))
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_language_models_learn_from_mappings(taught):
+    torch.manual_seed(0)
+    teacher = Keywords()
+    analog = xb.convert_to_analog(teacher, xb.CrossbarConfig())
+    ids = torch.arange(5).repeat(8, 1) + torch.arange(8)[:, None] % 7  # every token follows the one before
+    batches = [{"input_ids": part, "attention_mask": (part >= 0).float(), "labels": part} for part in ids.split(4)]
+    finetune_teacher = torch.optim.Adam(teacher.parameters(), lr=0.05)
+    for _ in range(30):
+        finetune_teacher.zero_grad()
+        next_token_loss(teacher(input_ids=ids, attention_mask=torch.ones(8, 5)), ids).backward()
+        finetune_teacher.step()
+    settings = {"epochs": 20, "optimizer": lambda p: torch.optim.Adam(p, lr=0.05)}
+    if taught:
+        history = train_hardware_aware(analog, taught_by(teacher, batches), loss=distillation_loss(), **settings)
+    else:
+        history = train_hardware_aware(analog, batches, loss=next_token_loss, **settings)
+    assert float(history.loss[-1]) < 0.2 * float(history.loss[0])
+    xb.program_analog_weights(analog)
+    history = finetune_layernorm(analog, batches, loss=next_token_loss, epochs=1)
+    assert np.isfinite(history.loss).all()
+
+
+@pytest.mark.parametrize("norm", [nn.LayerNorm, nn.RMSNorm, lambda width: nn.GroupNorm(2, width)])
+def test_only_gamma_and_beta_of_norms_move(norm):
+    analog = chip(network(norm=norm))
+    before = snapshot(analog)
+    history = finetune_layernorm(analog, BATCHES, epochs=3)
+    assert moved(analog, before) == {f"1.{name}" for name, _ in analog[1].named_parameters()}
+    assert float(history.loss[-1]) < float(history.loss[0])
+    assert history.learning_rate.values == pytest.approx([3e-3, 2.25e-3, 0.75e-3])
+
+
+def test_models_without_a_norm_are_sent_elsewhere():
+    for model in (
+        nn.Sequential(nn.Linear(6, 3)),
+        network(norm=lambda width: nn.LayerNorm(width, elementwise_affine=False)),
+    ):
+        with pytest.raises(ValueError, match="no layer, RMS or group norm with gamma"):
+            finetune_layernorm(chip(model), BATCHES)
