@@ -34,6 +34,8 @@ Programming for the wires
     ProductProgramming; digitally, for known stuck cells, correct_stuck_cells.
 Wires
     transfer_matrix, solve_crossbar, input_admittance, read_power, split_read_power, ir_drop_estimate, plot_ir_drop.
+Faults and attackers
+    Bit flips on placed cells, the search for the worst, damage by encoding: `xb.attacks`.
 Energy, latency, area
     count_events, cost_report, cost_table, compare_costs, peak_report, write_cost, tops_per_watt; prices: Architecture,
     Component, `xb.architectures`, scale_to_node, architecture_to_json, architecture_from_json; converters: AbstractADCLaw,
@@ -59,6 +61,7 @@ except ImportError as error:
         "sys.path. Run from another folder, or install aimc-crossbar into an environment of its own."
     ) from error
 
+from crossbar import attacks as attacks
 from crossbar.adapters import ADAPTERS as ADAPTERS
 from crossbar.array import CrossbarArray as CrossbarArray
 from crossbar.array import Plan as Plan

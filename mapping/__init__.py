@@ -6,6 +6,10 @@ from mapping.accounting import bit_density as bit_density
 from mapping.accounting import code_bit_density as code_bit_density
 from mapping.accounting import dense_footprint as dense_footprint
 from mapping.accounting import footprint as footprint
+from mapping.bit_addresses import CellPositions as CellPositions
+from mapping.bit_addresses import CellWeights as CellWeights
+from mapping.bit_addresses import cells_of_weights as cells_of_weights
+from mapping.bit_addresses import weights_of_cells as weights_of_cells
 from mapping.config import MappingConfig as MappingConfig
 from mapping.encodings import ENCODINGS as ENCODINGS
 from mapping.encodings import AbstractEncoding as AbstractEncoding

@@ -81,6 +81,8 @@ RESULTS = (
     # What verbs return: made by the packages, from tensors that they have checked, and never written by hand.
     devices.Fit,
     devices.ProgrammedCells,
+    mapping.CellPositions,
+    mapping.CellWeights,
     mapping.Planes,
     PairLayout,  # the members of PAIR_LAYOUTS
     mapping.Placement,

@@ -44,6 +44,16 @@ def masked(model, **source):
     calibration.train_pair_mask(model, BATCHES, epochs=1, **source)
 
 
+def flipped(model, **source):
+    xb.program_analog_weights(model, generator=torch.Generator().manual_seed(5))
+    xb.attacks.flip_cells(model, xb.attacks.random_flips(model, 4, **source), seed=1)
+
+
+def searched(model, **source):
+    xb.program_analog_weights(model, generator=torch.Generator().manual_seed(5))
+    xb.attacks.progressive_bit_search(model, BATCHES[0], flips=2, **source)
+
+
 # verb, and how it draws a chip of a model
 MODEL_VERBS = {
     "program_analog_weights": lambda model, **source: xb.program_analog_weights(model, **source),
@@ -57,6 +67,8 @@ MODEL_VERBS = {
     "attach_low_rank": lambda model, **source: calibration.attach_low_rank(model, rank=2, **source),
     "finetune_squeezed": lambda model, **source: calibration.finetune_squeezed(model, BATCHES, epochs=1, **source),
     "train_pair_mask": lambda model, **source: masked(model, **source),
+    "attacks.flip_cells": flipped,
+    "attacks.progressive_bit_search": searched,
     "layer.program": lambda model, **source: model.program(**source),
     "layer.drift": layer_drift,
     "array.program": lambda model, **source: model.array.program(model.weight_matrix().detach(), **source),

@@ -19,7 +19,7 @@ from devices.arguments import annotations, matches
 from devices.validation import FieldError
 from tests.config_tables import CONFIGS, WRONG_VALUES
 
-PACKAGES = (devices, mapping, xb, calibration, calibration.mime, devices.fitting, mapping.accounting)
+PACKAGES = (devices, mapping, xb, xb.attacks, calibration, calibration.mime, devices.fitting, mapping.accounting)
 FUNCTIONS = {
     value
     for package in PACKAGES

@@ -15,7 +15,14 @@ from sphinx.application import Sphinx
 import devices
 
 PACKAGES = {
-    "crossbar": ("crossbar.cost", "crossbar.sweeps", "crossbar.parasitics", "crossbar.adapters", "crossbar.examples"),
+    "crossbar": (
+        "crossbar.cost",
+        "crossbar.sweeps",
+        "crossbar.parasitics",
+        "crossbar.adapters",
+        "crossbar.attacks",
+        "crossbar.examples",
+    ),
     "devices": ("devices.curves",),
     "mapping": ("mapping.quantizers", "mapping.encodings"),
     "calibration": ("calibration.mime", "calibration.training"),
