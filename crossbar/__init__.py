@@ -12,9 +12,9 @@ A PyTorch network goes in, the same network comes out on emulated crossbars:
 Contents
 --------
 Describe a technology
-    CrossbarConfig, and its parts: Device, Wires, MappingConfig, InputConfig, ADC, WireCompensation. Published cells are in
-    `xb.devices` (`devices.list_presets()`), and `devices.fit` makes one of measurements. lossless_bits. As text:
-    config_to_json, config_from_json.
+    CrossbarConfig, and its parts: Device, Wires, MappingConfig, InputConfig, ADC, WireCompensation, TrainingEffects.
+    Published cells are in `xb.devices` (`devices.list_presets()`), and `devices.fit` makes one of measurements.
+    lossless_bits. As text: config_to_json, config_from_json.
 Convert a model
     convert_to_analog, convert_to_digital, digital_twin, analog_layers, named_analog_layers; what stands for layers of other
     libraries and your own: `crossbar.adapters`, ADAPTERS; DigitalLayerWarning.
@@ -23,6 +23,9 @@ Layers, made like torch's
     AnalogConvTranspose3d; modules of several matrices: DecomposedRecurrent, DecomposedRecurrentCell, DecomposedAttention
     (once AnalogRecurrent, AnalogMultiheadAttention). ANALOG_LAYERS; for layers of your own: AbstractAnalogLayer,
     AbstractComposite, CrossbarArray, Plan.
+What `train()` contains
+    TrainingEffects, set_training_effects; noise for training: ChannelNoise, LearnedNoise, OutputShift, or a new
+    AbstractTrainingNoise.
 A chip and its life
     program_analog_weights, drift_analog_weights, remap_analog_weights, freeze_analog_weights; reset_pairs (of random
     memory); StaleChipWarning, NothingToCompensateWarning.
@@ -144,5 +147,11 @@ from crossbar.sweeps import process_pool as process_pool
 from crossbar.sweeps import sweep_failures as sweep_failures
 from crossbar.sweeps import sweep_status as sweep_status
 from crossbar.sweeps import with_fields as with_fields
+from crossbar.training_effects import TrainingEffects as TrainingEffects
+from crossbar.training_noise import AbstractTrainingNoise as AbstractTrainingNoise
+from crossbar.training_noise import ChannelNoise as ChannelNoise
+from crossbar.training_noise import LearnedNoise as LearnedNoise
+from crossbar.training_noise import OutputShift as OutputShift
+from crossbar.training_settings import set_training_effects as set_training_effects
 from crossbar.twins import digital_twin as digital_twin
 from crossbar.wire_compensation import WireCompensation as WireCompensation

@@ -5,6 +5,7 @@ from typing import Literal
 
 import devices
 from crossbar.converters import ADC, InputConfig
+from crossbar.training_effects import TrainingEffects
 from crossbar.wire_compensation import WireCompensation
 from devices import Device, Wires, check_read_voltage
 from devices.display import html_table, short_repr
@@ -33,6 +34,8 @@ class CrossbarConfig:
         first wherever it gives the same numbers, and multiplies in integers where the second may.
     compensation
         Targets for which the arrays do behind their wires what the weights say; None programs the weights as they are.
+    training
+        What of the chip a layer in `train()` mode contains.
     parallel_rows
         Word lines driven at a time (an operation unit), each group read and converted by itself; None: all of a tile.
     undriven
@@ -49,6 +52,7 @@ class CrossbarConfig:
     adc: ADC | None = None
     plan: Literal["auto", "collapsed", "tiled"] = "auto"
     compensation: WireCompensation | None = None
+    training: TrainingEffects = field(default_factory=TrainingEffects)
     parallel_rows: int | None = None
     undriven: Literal["grounded", "open"] = "grounded"
     chunk: int = 2**20
@@ -84,6 +88,7 @@ class CrossbarConfig:
                 "mapping",
             )
         self._check_collapsed()
+        self._check_training()
         check_read_voltage(self.device, self.inputs.read_voltage)
         if self.adc is not None and self.adc.subtraction == "analog" and not self.mapping.sign_encoding.has_pairs:
             able = " or ".join(repr(name) for name, encoding in ENCODINGS.items() if encoding.has_pairs)
@@ -118,6 +123,23 @@ class CrossbarConfig:
                 "plan",
             )
 
+    def _check_training(self) -> None:
+        training, mapping = self.training, self.mapping
+        if training.wires and self.compensation is not None:
+            raise FieldValueError(
+                "`training.wires` puts the weights themselves behind the wires, but `compensation` chooses other targets "
+                "for them. Use one of the two.",
+                "training",
+            )
+        even = mapping.sign_encoding.has_pairs or mapping.sign_encoding.takes_reference_columns
+        if not training.quantizer and (mapping.squeezed_planes or not even):
+            raise FieldValueError(
+                "`training.quantizer=False` needs cells whose conductance moves evenly with the weight: an encoding "
+                "'differential' or 'offset', and squeezed_planes=0. Got "
+                f"{mapping.encoding!r}, squeezed_planes={mapping.squeezed_planes}.",
+                "training",
+            )
+
     @property
     def shifted_rows_see_fresh_noise(self) -> bool:
         """Whether read noise is drawn at every read of input pulses whose bits a row shift deals out anew."""
@@ -136,4 +158,10 @@ class CrossbarConfig:
         return noise is not None and noise.draw == "read"
 
 
-_MEMBERS = {"device": Device, "wires": Wires, "mapping": MappingConfig, "inputs": InputConfig}
+_MEMBERS = {
+    "device": Device,
+    "wires": Wires,
+    "mapping": MappingConfig,
+    "inputs": InputConfig,
+    "training": TrainingEffects,
+}

@@ -12,10 +12,13 @@ import devices
 import mapping
 from crossbar.config import CrossbarConfig
 from crossbar.converters import ADC, InputConfig
+from crossbar.training_effects import TrainingEffects
+from crossbar.training_noise import ChannelNoise, LearnedNoise, OutputShift
 from crossbar.wire_compensation import WireCompensation
 from devices.arguments import checked
 
 _VERSION = 1
+_OWN = (CrossbarConfig, InputConfig, ADC, WireCompensation, TrainingEffects, ChannelNoise, LearnedNoise, OutputShift)
 
 
 @checked
@@ -81,7 +84,7 @@ def tensor_to_text(tensor: Tensor) -> str:
 @functools.cache
 def _known_classes() -> dict[str, type]:
     """Return the config classes by name: those exported by the packages below, and the crossbar's own."""
-    exported = [*vars(devices).values(), *vars(mapping).values(), CrossbarConfig, InputConfig, ADC, WireCompensation]
+    exported = [*vars(devices).values(), *vars(mapping).values(), *_OWN]
     return {cls.__name__: cls for cls in exported if isinstance(cls, type) and is_dataclass(cls)}
 
 

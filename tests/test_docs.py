@@ -19,6 +19,7 @@ CONFIGS = (
     xb.ADC,
     xb.Wires,
     xb.WireCompensation,
+    xb.TrainingEffects,
     xb.Device,
 )
 

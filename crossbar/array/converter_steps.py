@@ -4,6 +4,8 @@ import torch
 from torch import Tensor
 
 from crossbar.array.conversions import Conversions, currents_of
+from crossbar.array.operation_units import driven_units, units_per_tile
+from crossbar.array.programming import parallel_rows
 from crossbar.array.solved import SolvedArrays
 from crossbar.config import CrossbarConfig
 from crossbar.converters import adc_step
@@ -19,6 +21,18 @@ def adc_signed(config: CrossbarConfig, placement: Placement) -> bool:
     """Return whether the currents that reach the ADCs have both signs."""
     subtracted = config.adc is not None and config.adc.subtraction == "analog"
     return subtracted or config.inputs.negative == "bipolar" or placement.has_opposite_rows
+
+
+def errors_of_units(errors: Tensor | None, placement: Placement, config: CrossbarConfig) -> Tensor | None:
+    """Return the errors of the converter of each bit line as reads see them, (3, tiles or units, cols), or None.
+
+    Converters belong to the bit lines of `placement`, (3, tiles, cols); the operation units of an array share them.
+    """
+    rows = parallel_rows(placement, config)
+    if errors is None or rows is None or errors.shape[1] != placement.tiles:
+        return errors
+    driven = driven_units(placement, rows)
+    return errors.repeat_interleave(units_per_tile(placement, rows), 1)[:, driven]
 
 
 def adc_steps(solved: SolvedArrays, found: Conversions) -> Tensor | None:

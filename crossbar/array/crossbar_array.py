@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from crossbar.array.checksum import checksum, state_tensors
 from crossbar.array.collapse import digital_weight
 from crossbar.array.conversions import Conversions, find_conversions
-from crossbar.array.converter_steps import calibrated_adc
+from crossbar.array.converter_steps import calibrated_adc, errors_of_units
 from crossbar.array.corrections import CORRECTIONS, Corrections
 from crossbar.array.frozen import FrozenChip, frozen_chip, require_arrays, stored_frozen
 from crossbar.array.kept import kept_on_error
 from crossbar.array.loading import check_complete, check_undamaged, described, forget_idle_units, take_over, upgraded
-from crossbar.array.operation_units import driven_units, split_rows, units_per_tile
+from crossbar.array.operation_units import split_rows
 from crossbar.array.programming import (
     check_drawable,
     draw_placement_faults,
@@ -29,7 +29,7 @@ from crossbar.array.programming import (
 from crossbar.array.reads import READS, AbstractRead, Plan, choose_plan
 from crossbar.array.reads.base import offset_output
 from crossbar.array.solved import SolvedArrays
-from crossbar.array.training import code_spread
+from crossbar.array.training import code_spread, left_out
 from crossbar.array.wiring import VectorWiring, Wiring
 from crossbar.compensation import compensate
 from crossbar.config import CrossbarConfig
@@ -89,7 +89,16 @@ class CrossbarArray(nn.Module):
             self.corrections["static_range"].bounds = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
         # Saved although it follows from the config, so that a model made on the meta device finds it when it loads.
         self.register_buffer("code_spread", code_spread(config))
+        self.noise_factor: nn.Parameter | None
+        self.take_training(config)
         self.register_load_state_dict_post_hook(_finish_loading)  # type: ignore[no-untyped-call]
+
+    def take_training(self, config: CrossbarConfig) -> None:
+        """Take over a config that differs in what training contains, and begin what its noise learns."""
+        self.config = self.reader.config = config
+        noise = config.training.noise
+        begin = None if noise is None else noise.initial_factor
+        self.noise_factor = None if begin is None else nn.Parameter(torch.tensor(begin, device=self.code_spread.device))
 
     @property
     def programmed_yet(self) -> bool:
@@ -282,7 +291,7 @@ class CrossbarArray(nn.Module):
             config=self.config,
             transfer=transfer,
             variance=variance,
-            converter_errors=self._converter_errors_of_units(),
+            converter_errors=errors_of_units(self.converter_errors, placement, self.config),
             calibrated_steps=self.corrections.converter_steps(),
             gain=self.array_gain(),
             common=self.common,
@@ -294,15 +303,6 @@ class CrossbarArray(nn.Module):
         if self.signal is None:
             return gain
         return self.signal.reciprocal() if gain is None else gain / self.signal
-
-    def _converter_errors_of_units(self) -> Tensor | None:
-        """Return the errors of the converter of each bit line as reads see them, (3, tiles or units, cols)."""
-        placement, errors = self.placement, self.converter_errors
-        rows = parallel_rows(placement, self.config)
-        if errors is None or rows is None or errors.shape[1] != placement.tiles:
-            return errors
-        driven = driven_units(placement, rows)
-        return errors.repeat_interleave(units_per_tile(placement, rows), 1)[:, driven]
 
     def conversions(self) -> Conversions:
         """Return the conversions of a read, block by block."""
@@ -383,7 +383,9 @@ class CrossbarArray(nn.Module):
         if self.programmed_yet:
             chip = f"{self.frozen.crossbars if self.frozen else self.levels.shape[0]} tiles, t={float(self.time):g} s"
             chip += ", frozen" if self.frozen else ""
-        return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}"
+        missing = left_out(self.config)
+        note = f", train() without {', '.join(missing)}" if missing else ""
+        return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}{note}"
 
 
 def _finish_loading(array: CrossbarArray, incompatible: Any) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -113,7 +114,8 @@ def described(state: Tensor, config: CrossbarConfig) -> dict[str, Any]:
     data = _read_description(state)
     text, shape = str(data["config"]), dict(data["placement"])
     try:
-        differences = config_differences(config_from_json(text), config)
+        # What training contains does not change what a chip holds.
+        differences = config_differences(replace(config_from_json(text), training=config.training), config)
     except (TypeError, ValueError) as error:
         raise RuntimeError(
             f"The checkpoint was made with another CrossbarConfig than this layer has, one that cannot be read. {error}"

@@ -8,11 +8,11 @@ from torch import Tensor, nn
 
 from crossbar.array import CrossbarArray, Plan
 from crossbar.array.frozen import stored_frozen
-from crossbar.array.training import training_weight
 from crossbar.config import CrossbarConfig
 from crossbar.converters import quantize_inputs
 from crossbar.layers.origin import restored, stand_in
 from crossbar.layers.stale_chip import Versions, warn_if_stale, weight_mark, weight_versions
+from crossbar.layers.training_read import training_codes, training_read
 from devices import FaultMap
 
 
@@ -21,7 +21,7 @@ class AbstractAnalogLayer(nn.Module, ABC):
 
     `weight` and `bias` are the ideal, trainable parameters, named as in the digital layer; the bias stays digital. The
     submodule `array` holds the programmed chip. In `eval()` mode the chip is read; in `train()` mode the ideal weights are
-    quantised and given fresh device noise, with straight-through gradients (noise-aware training).
+    given what `config.training` names of the chip, by default codes and fresh device noise (noise-aware training).
 
     A new layer takes over what a digital one holds, gives the linear map and its weight as a matrix, and for tiled reads
     the input vectors of that matrix.
@@ -195,17 +195,19 @@ class AbstractAnalogLayer(nn.Module, ABC):
         """Convert the inputs, read, and add what the periphery adds."""
         array = self.array
         codes = array.code_range(x, vector_dimensions=self.vector_dimensions)
-        units = quantize_inputs(x, codes, array.config.inputs)
         if self.training:
-            matrix = self.weight_matrix().to(x.dtype)
-            matrix = training_weight(matrix, array.config, array.code_spread, groups=array.groups)
-            outputs = self.linear_map(units, self.shape_weight(matrix.t()))
+            units = training_codes(x, codes, array.config)
+            outputs = training_read(units, self.weight_matrix().to(x.dtype), array, self)
         else:
-            outputs = array.read(units, self)
+            outputs = array.read(quantize_inputs(x, codes, array.config.inputs), self)
         scale, offset = array.corrections.periphery(codes.scale, self.bias_view(), self, training=self.training)
         outputs = outputs * scale if offset is None else torch.addcmul(offset, outputs, scale)
+        noise = array.config.training.noise if self.training else None
+        shift = None if noise is None else noise.output_noise(outputs, channel=-self.vector_dimensions)
         beside = array.corrections.side_output(x, self, training=self.training)
-        return outputs if beside is None else outputs + beside
+        for added in (shift, beside):
+            outputs = outputs if added is None else outputs + added
+        return outputs
 
     @torch.no_grad()
     def input_codes(self, x: Tensor) -> Tensor:

@@ -31,6 +31,8 @@ def code_spread(config: CrossbarConfig) -> Tensor:
 def training_weight(weight: Tensor, config: CrossbarConfig, spread_of_code: Tensor, *, groups: int = 1) -> Tensor:
     """Return a weight matrix (inputs, outputs) quantised and with fresh device noise; gradients pass straight through.
 
+    Without the quantiser of `config.training`, weights keep their values and get the noise of the nearest code.
+
     Parameters
     ----------
     weight
@@ -48,6 +50,8 @@ def training_weight(weight: Tensor, config: CrossbarConfig, spread_of_code: Tens
         else:
             quantized = config.mapping.effective_quantizer().quantize(weight)
             seen = quantized.codes.to(weight.dtype)
+            if not config.training.quantizer:
+                seen = torch.where(quantized.scale > 0, weight / quantized.scale, seen)
             if _noisy(config.device):
                 spread = spread_of_code.to(weight.dtype)[quantized.codes + len(spread_of_code) // 2]
                 # Not `randn_like`: on a transposed matrix it draws forty times more slowly.
