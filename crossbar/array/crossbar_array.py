@@ -15,7 +15,7 @@ from crossbar.array.converter_steps import calibrated_adc, errors_of_units
 from crossbar.array.corrections import CORRECTIONS, Corrections
 from crossbar.array.frozen import FrozenChip, frozen_chip, require_arrays, stored_frozen
 from crossbar.array.kept import kept_on_error
-from crossbar.array.loading import check_complete, check_undamaged, described, forget_idle_units, take_over, upgraded
+from crossbar.array.loading import check_complete, check_undamaged, described, finish_loading, take_over, upgraded
 from crossbar.array.operation_units import split_rows
 from crossbar.array.programming import (
     check_drawable,
@@ -91,7 +91,7 @@ class CrossbarArray(nn.Module):
         self.register_buffer("code_spread", code_spread(config))
         self.noise_factor: nn.Parameter | None
         self.take_training(config)
-        self.register_load_state_dict_post_hook(_finish_loading)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(finish_loading)  # type: ignore[no-untyped-call]
 
     def take_training(self, config: CrossbarConfig) -> None:
         """Take over a config that differs in what training contains, and begin what its noise learns."""
@@ -153,7 +153,9 @@ class CrossbarArray(nn.Module):
     @property
     def precision(self) -> torch.dtype:
         """The type in which codes are read: that of the conductances, single precision where a frozen weight has less."""
-        return torch.promote_types(self.effective_weight.dtype, torch.float32)
+        weight = self.reader.weight  # what every read asks, it asks in few steps
+        kind = (self.effective_weight if weight is None else weight).dtype
+        return kind if kind == torch.float64 else torch.float32
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -311,7 +313,7 @@ class CrossbarArray(nn.Module):
 
     def code_range(self, x: Tensor, *, vector_dimensions: int) -> CodeRange:
         """Return the range of input codes for `x`."""
-        bounds = self.corrections.input_range()
+        bounds = self.corrections.input_range() if self.config.inputs.range == "static" else None
         return code_range(x, self.config.inputs, vector_dimensions=vector_dimensions, static_range=bounds)
 
     def read(self, codes: Tensor, wiring: Wiring) -> Tensor:
@@ -386,14 +388,3 @@ class CrossbarArray(nn.Module):
         missing = left_out(self.config)
         note = f", train() without {', '.join(missing)}" if missing else ""
         return f"{chip}, {mapping.rows}x{mapping.cols}, {self.config.device.name or 'device'}, {self.plan.kind}{note}"
-
-
-def _finish_loading(array: CrossbarArray, incompatible: Any) -> None:
-    """Derive what a checkpoint does not hold."""
-    if array.programmed is None or array.programmed.is_meta or array.frozen is not None:
-        return
-    forget_idle_units(array, array.placement, array.config, steps=array.corrections["adc_steps"])
-    if array.reader.keeps_transfer:
-        array.prepare()
-    else:
-        array.reader.finish_loading(array.placement)

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -14,6 +14,9 @@ from crossbar.array.programming import parallel_rows
 from crossbar.config import CrossbarConfig
 from crossbar.serialization import config_differences, config_from_json, tensor_to_text
 from mapping import Placement
+
+if TYPE_CHECKING:
+    from crossbar.array.crossbar_array import CrossbarArray
 
 _RENAMED = {
     "effective_weight": "reader.weight",
@@ -138,3 +141,14 @@ def forget_idle_units(array: nn.Module, placement: Placement, config: CrossbarCo
         tensor = getattr(module, name)
         if tensor is not None and tensor.shape[axis] == len(driven):
             setattr(module, name, tensor[(slice(None),) * axis + (driven,)])
+
+
+def finish_loading(array: "CrossbarArray", incompatible: Any) -> None:
+    """Derive what a checkpoint does not hold."""
+    if array.programmed is None or array.programmed.is_meta or array.frozen is not None:
+        return
+    forget_idle_units(array, array.placement, array.config, steps=array.corrections["adc_steps"])
+    if array.reader.keeps_transfer:
+        array.prepare()
+    else:
+        array.reader.finish_loading(array.placement)

@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 import torch
 from torch import Tensor
 
+from crossbar.converters.at_hand import at_hand
 from crossbar.converters.straight_through import round_straight_through
 from devices.display import html_table, short_repr
 from devices.plausibility import warn_voltage
@@ -87,14 +88,18 @@ class CodeRange(NamedTuple):
 
     scale: Tensor
     """Input value of one code unit; 0 for a vector of zeros, which so gives zero whatever its reads give."""
-    highest: Tensor
-    """Largest code."""
-    signed: Tensor
-    """Whether there are codes below 0; a range without negative inputs spends all its bits on the magnitude."""
+    divisor: Tensor
+    """The same, with the least normal number in place of 0: all codes of such a vector are 0."""
+    lowest: Tensor | float | None = None
+    """Code to which smaller ones clip; None where the range holds every input."""
+    highest: Tensor | float | None = None
+    """Code to which larger ones clip, or None."""
 
 
 def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static_range: Tensor | None) -> CodeRange:
     """Find the range of a batch of inputs.
+
+    A range without negative inputs spends all its bits on the magnitude.
 
     Parameters
     ----------
@@ -112,27 +117,58 @@ def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static
     RuntimeError
         If the range is static and neither given nor calibrated.
     """
-    if config.range == "static":
-        if static_range is None:
-            raise RuntimeError(
-                "The static input range is not set. Call `calibration.calibrate_input_ranges(model, batches)`, "
-                "or give `InputConfig(range='static', maximum=...)`."
-            )
-        lowest, highest = static_range[0], static_range[1]
+    static = config.range == "static"
+    if static and static_range is None:
+        raise RuntimeError(
+            "The static input range is not set. Call `calibration.calibrate_input_ranges(model, batches)`, "
+            "or give `InputConfig(range='static', maximum=...)`."
+        )
+    if config.bits is None:
+        one = x.new_ones(())
+        return CodeRange(one, one)
+    if static_range is not None and static:
+        lowest, highest = static_range.unbind()
     elif not x.numel():
         lowest = highest = x.new_zeros(())
-    elif config.range == "batch" or x.ndim <= vector_dimensions:
-        lowest, highest = torch.aminmax(x.detach())
+    elif config.range == "batch" or x.shape[:-vector_dimensions].numel() == 1:
+        lowest, highest = torch.aminmax(_without_gradient(x))
     else:
-        dimensions = tuple(range(-vector_dimensions, 0))
+        dimensions, values = tuple(range(-vector_dimensions, 0)), _without_gradient(x)
         # Apart, these two are an order of magnitude faster than `aminmax` along dimensions.
-        lowest, highest = x.detach().amin(dimensions, keepdim=True), x.detach().amax(dimensions, keepdim=True)
-    if config.bits is None:
-        return CodeRange(torch.ones_like(highest), highest, lowest < 0)
+        lowest, highest = values.amin(dimensions, keepdim=True), values.amax(dimensions, keepdim=True)
+    if lowest.ndim == 0 and not lowest.requires_grad and at_hand(x):  # a range that learns needs its gradient
+        try:
+            return _range_of_numbers(lowest.item(), highest.item(), config, x)
+        except RuntimeError:  # a transform such as `torch.vmap`, in which no tensor has numbers
+            pass
     signed = torch.ones_like(lowest, dtype=torch.bool) if config.offset_code else lowest < 0
-    levels = torch.where(signed, 2.0 ** (config.bits - 1) - 1, 2.0**config.bits - 1).to(x.dtype)
+    levels = torch.where(signed, *_levels(config.bits)).to(x.dtype)
     scale = torch.maximum(highest, -lowest) / levels
-    return CodeRange(scale, levels, signed)
+    divisor = scale.clamp(min=torch.finfo(x.dtype).tiny)
+    return CodeRange(scale, divisor, torch.where(signed, -levels, 0), levels) if static else CodeRange(scale, divisor)
+
+
+def _range_of_numbers(lowest: float, highest: float, config: InputConfig, x: Tensor) -> CodeRange:
+    """Return the range of inputs between two numbers: for one vector, what counts is how few operations there are."""
+    signed = bool(config.offset_code) or lowest < 0
+    levels = _levels(config.bits or 1)[0 if signed else 1]
+    # Divided in double precision and then rounded once more, a quotient is that of single precision.
+    value = max(highest, -lowest) / levels
+    scale = x.new_full((), value)
+    tiny = torch.finfo(x.dtype).tiny
+    divisor = x.new_full((), tiny) if value < tiny else scale
+    if config.range != "static":
+        return CodeRange(scale, divisor)
+    return CodeRange(scale, divisor, -levels if signed else 0.0, levels)
+
+
+def _levels(bits: int) -> tuple[float, float]:
+    """Return the largest code of inputs of both signs, and of those without negative ones."""
+    return 2.0 ** (bits - 1) - 1, 2.0**bits - 1
+
+
+def _without_gradient(x: Tensor) -> Tensor:
+    return x.detach() if x.requires_grad else x
 
 
 def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
@@ -142,12 +178,10 @@ def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
     """
     if config.bits is None:
         return x
-    # The least normal number stands in for a scale of 0: all codes of such a vector are 0.
-    units = round_straight_through(x / codes.scale.clamp(min=torch.finfo(x.dtype).tiny))
-    if config.range == "static":
-        lowest = torch.where(codes.signed, -codes.highest, 0)
-        units = torch.minimum(torch.maximum(units, lowest), codes.highest)
-    return units
+    units = round_straight_through(x / codes.divisor)
+    if codes.highest is None:
+        return units
+    return units.clamp(codes.lowest, codes.highest)  # type: ignore[arg-type]
 
 
 def pulses(codes: Tensor, config: InputConfig, extra_bits: int = 0) -> Tensor:

@@ -26,5 +26,5 @@ def straight_through(x: Tensor, value: Tensor) -> Tensor:
 
 
 def round_straight_through(x: Tensor) -> Tensor:
-    """Round to integers with the gradient of the identity."""
-    return straight_through(x, torch.round(x.detach()))
+    """Round to integers with the gradient of the identity; `x` is an intermediate result and may be overwritten."""
+    return straight_through(x, torch.round(x.detach())) if x.requires_grad else x.round_()

@@ -175,14 +175,16 @@ class AbstractAnalogLayer(nn.Module, ABC):
         self.check_input(x)
         if self.training:
             self.require_weights()
+        precision = self._precision()  # which only a programmed chip has
+        if not self.training and not torch.compiler.is_compiling():
+            self._notice_new_weights()
+        own = x if x.dtype == precision else x.to(precision)
+        if torch.is_autocast_enabled(x.device.type):  # entering its context costs more than a small product
+            with torch.autocast(x.device.type, enabled=False):
+                outputs = self._read(own)
         else:
-            self.array.require_programmed()
-            if not torch.compiler.is_compiling():
-                self._notice_new_weights()
-        if not torch.is_autocast_enabled(x.device.type):  # entering its context costs more than a small product
-            return self._read(x.to(self._precision())).to(x.dtype)
-        with torch.autocast(x.device.type, enabled=False):
-            return self._read(x.to(self._precision())).to(x.dtype)
+            outputs = self._read(own)
+        return outputs if own is x else outputs.to(x.dtype)
 
     def _notice_new_weights(self) -> None:
         """Warn once if the weights are not those of the chip; look at them only where their versions are new."""
@@ -200,11 +202,12 @@ class AbstractAnalogLayer(nn.Module, ABC):
             outputs = training_read(units, self.weight_matrix().to(x.dtype), array, self)
         else:
             outputs = array.read(quantize_inputs(x, codes, array.config.inputs), self)
-        scale, offset = array.corrections.periphery(codes.scale, self.bias_view(), self, training=self.training)
+        corrections = array.corrections
+        scale, offset = corrections.periphery(codes.scale, self.bias_view(), self, training=self.training)
         outputs = outputs * scale if offset is None else torch.addcmul(offset, outputs, scale)
         noise = array.config.training.noise if self.training else None
         shift = None if noise is None else noise.output_noise(outputs, channel=-self.vector_dimensions)
-        beside = array.corrections.side_output(x, self, training=self.training)
+        beside = corrections.side_output(x, self, training=self.training)
         for added in (shift, beside):
             outputs = outputs if added is None else outputs + added
         return outputs
@@ -218,9 +221,7 @@ class AbstractAnalogLayer(nn.Module, ABC):
 
     def _precision(self) -> torch.dtype:
         """Return the type in which the layer computes: that of the conductances, at least float32."""
-        if not self.training:
-            return self.array.precision
-        return torch.promote_types(self.weight.dtype, torch.float32)
+        return torch.promote_types(self.weight.dtype, torch.float32) if self.training else self.array.precision
 
     def shape_weight(self, matrix: Tensor) -> Tensor:
         """Give a matrix (outputs, inputs per group) the shape of a weight, whatever the number of outputs."""

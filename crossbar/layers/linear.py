@@ -47,6 +47,10 @@ class AnalogLinear(AbstractAnalogLayer):
         """Multiply (..., in_features) with (out_features, in_features)."""
         return F.linear(x, weight)
 
+    def shape_weight(self, matrix: Tensor) -> Tensor:
+        """Return the matrix, which has the shape of a weight."""
+        return matrix
+
     def input_vectors(self, codes: Tensor) -> Tensor:
         """Flatten the batch dimensions, (vectors, in_features)."""
         return codes.reshape(-1, self.in_features)

@@ -17,7 +17,7 @@ def training_codes(x: Tensor, codes: CodeRange, config: CrossbarConfig) -> Tenso
     """Return the inputs in units of their codes, rounded as `config.training` says."""
     if config.training.inputs:
         return quantize_inputs(x, codes, config.inputs)
-    return x / codes.scale.clamp(min=torch.finfo(x.dtype).tiny)
+    return x / codes.divisor
 
 
 def training_read(codes: Tensor, weight: Tensor, array: CrossbarArray, wiring: Wiring) -> Tensor:

@@ -1,7 +1,7 @@
 """What every correction can do."""
 
 from abc import ABC
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
@@ -19,6 +19,15 @@ class AbstractCorrection(nn.Module, ABC):
     """Whether it is worthless for another chip, and dropped when the arrays are programmed anew."""
     in_training: ClassVar[bool] = False
     """Whether its output stages act on the ideal weights of `train()` mode too."""
+    present = False
+    """Whether it holds any number."""
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Set an attribute, and note whether there is anything to ask for: every stage of every read wants to know."""
+        super().__setattr__(name, value)
+        if name in self._buffers or name in self._parameters:
+            held = (*self._buffers.values(), *self._parameters.values())
+            self.__dict__["present"] = any(tensor is not None for tensor in held)
 
     def fits(self, outputs: int, conversions: tuple[int, ...]) -> bool:
         """Return whether it can stay with arrays of so many outputs and bit lines, (tiles, cols)."""

@@ -1,7 +1,7 @@
 """All corrections of one layer."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any, final
+from typing import final
 
 import torch
 from torch import Tensor, nn
@@ -48,35 +48,42 @@ class Corrections(nn.Module):
 
     def input_range(self) -> Tensor | None:
         """Return the smallest and the largest input of a static range, (2,)."""
-        return next(self._values("input_range"), None)
+        return _first(correction.input_range() for correction in self._at("input_range"))
 
     def converter_steps(self) -> Tensor | None:
         """Return the current of one ADC code of each bit line [S x pulse units], (tiles, cols)."""
-        return next(self._values("converter_steps"), None)
+        return _first(correction.converter_steps() for correction in self._at("converter_steps"))
 
     def array_gain(self) -> Tensor | None:
         """Return the factor on all that the arrays give, () or (outputs,)."""
         product = None
-        for value in self._values("array_gain"):
-            product = value if product is None else product * value
+        for correction in self._at("array_gain"):
+            value = correction.array_gain()
+            if value is not None:
+                product = value if product is None else product * value
         return product
 
     def periphery(
         self, scale: Tensor, bias: Tensor | None, wiring: Wiring, *, training: bool
     ) -> tuple[Tensor, Tensor | None]:
         """Return what multiplies the outputs and what is then added, from the scale of the inputs and the bias."""
-        for gain in self._values("output_gain", training=training):
-            scale = scale * wiring.per_output(gain)
-        for value in self._values("output_offset", training=training):
-            offset = wiring.per_output(value)
-            bias = offset if bias is None else bias + offset
+        for correction in self._at("output_gain", training=training):
+            gain = correction.output_gain()
+            scale = scale if gain is None else scale * wiring.per_output(gain)
+        for correction in self._at("output_offset", training=training):
+            value = correction.output_offset()
+            if value is not None:
+                offset = wiring.per_output(value)
+                bias = offset if bias is None else bias + offset
         return scale, bias
 
     def side_output(self, x: Tensor, wiring: Wiring, *, training: bool) -> Tensor | None:
         """Return what the digital paths beside the arrays add, or None."""
         total = None
-        for beside in self._values("side_path", x, wiring, training=training):
-            total = beside if total is None else total + beside
+        for correction in self._at("side_path", training=training):
+            beside = correction.side_path(x, wiring)
+            if beside is not None:
+                total = beside if total is None else total + beside
         return total
 
     def state(self) -> dict[str, Tensor]:
@@ -93,13 +100,18 @@ class Corrections(nn.Module):
                 is_parameter = key in correction._parameters and value is not None
                 setattr(correction, key, nn.Parameter(value) if is_parameter and value is not None else value)
 
-    def _values(self, stage: str, *arguments: Any, training: bool = False) -> Iterator[Tensor]:
-        """Yield what the corrections that act at a stage give there."""
+    def _at(self, stage: str, *, training: bool = False) -> list[AbstractCorrection]:
+        """Return the corrections that have something to say at a stage."""
+        found: list[AbstractCorrection] = []
         for name in self._acting[stage]:
-            correction = self._modules[name]
-            value = getattr(correction, stage)(*arguments)
-            if value is not None and not (training and not getattr(correction, "in_training", False)):
-                yield value
+            correction: AbstractCorrection = self._modules[name]  # type: ignore[assignment]
+            if correction.present and (correction.in_training or not training):
+                found.append(correction)
+        return found
+
+
+def _first(values: Iterator[Tensor | None]) -> Tensor | None:
+    return next((value for value in values if value is not None), None)
 
 
 def _overrides(kind: type[AbstractCorrection], stage: str) -> bool:

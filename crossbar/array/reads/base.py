@@ -66,8 +66,11 @@ class AbstractRead(nn.Module, ABC):
     def read_without_converters(self, codes: Tensor, wiring: Wiring) -> Tensor:
         """Read as if nothing after the arrays were non-linear, and without fresh noise."""
         # A frozen weight may be of half precision, in which codes and sums have too few digits.
-        outputs = wiring.linear_map(codes, wiring.shape_weight(self.weight.to(codes.dtype)))
-        return outputs if self.offset_error is None else outputs + wiring.per_output(self.offset_error)
+        weight = self.weight
+        weight = weight if weight.dtype == codes.dtype else weight.to(codes.dtype)
+        outputs = wiring.linear_map(codes, wiring.shape_weight(weight))
+        offset_error = self.offset_error
+        return outputs if offset_error is None else outputs + wiring.per_output(offset_error)
 
     def finish_loading(self, placement: Placement) -> None:
         """Derive from loaded buffers what is not stored."""
