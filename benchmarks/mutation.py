@@ -1,12 +1,14 @@
-"""Do the tests notice a wrong token? A sample of one-token mutations, each run against the tests of its folder.
+"""Do the tests notice a wrong token? A sample of one-token mutations, each run against the tests that execute its line.
 
-`pip install cosmic-ray`, then `python -m benchmarks.mutation --count 200 --seed 0`. Mutations are cosmic-ray's, drawn
-place by place so that every changed token is as likely as the next; they act on a copy of the repository. What the tests
-of the folder and the referee let pass meets the fuzz and the tests of `crossbar` too.
+`pip install coverage cosmic-ray`, then `python -m benchmarks.mutation --count 200 --coverage C --results R`. The first
+run learns which tests execute which line and how long each takes, and keeps it in `C`; results are appended to `R`, and
+a run that was broken off goes on from there. Mutations are cosmic-ray's, drawn place by place so that every changed
+token is as likely as the next; they act on a copy of the repository.
 """
 
 import argparse
 import contextlib
+import json
 import multiprocessing
 import os
 import random
@@ -15,27 +17,31 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-AREAS = {
-    "crossbar/array": ("tests/reference", "tests/crossbar/array"),
-    "crossbar/converters": ("tests/reference", "tests/crossbar/converters", "tests/crossbar/array"),
-    "crossbar/layers": ("tests/reference", "tests/crossbar/layers", "tests/crossbar/test_training.py"),
-    "crossbar/parasitics": ("tests/crossbar/parasitics", "tests/reference"),
-    "mapping": ("tests/reference", "tests/mapping"),
-    "devices": ("tests/devices",),
-    "calibration": ("tests/calibration",),
-    "crossbar/sweeps": ("tests/crossbar/sweeps",),
-}
-"""Folders to mutate, and the tests of each, quickest to notice first."""
-EVERYWHERE = ("tests/test_fuzz.py", "tests/crossbar")
-"""Tests for what those let pass."""
+PACKAGES = ("devices", "mapping", "crossbar", "calibration")
+AREAS = (
+    "crossbar/array",
+    "crossbar/converters",
+    "crossbar/layers",
+    "crossbar/parasitics",
+    "mapping",
+    "devices",
+    "calibration",
+    "crossbar/sweeps",
+)
+"""Folders to mutate, each as often."""
+REFEREE = ("tests/reference/", "tests/test_fuzz.py")
+"""Whole layers and lives: they meet whatever the tests that execute a line let pass."""
 _LEFT_OUT = ("Remove", "Variable", "Exception", "BitOr", "_Is", "_IsNot")
 """Operators that mostly write the same program again: unions in annotations, `is` for `==`, decorators for the reader."""
 _KEPT = ("core/ReplaceComparisonOperator_Is_IsNot", "core/ReplaceComparisonOperator_IsNot_Is")
+_PYTEST = ("-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-rfE")
+_NOT_LEARNT = ("tests/test_notebooks.py", "tests/test_docs.py", "tests/test_import_cycles.py")
+"""Tests in processes of their own, or of the pages."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +81,7 @@ def mutations_of(path: Path) -> Iterator[Mutation]:
             yield Mutation(str(path.relative_to(ROOT)), line, name, occurrence)
 
 
-def sample(count: int, seed: int, areas: list[str]) -> list[tuple[str, Mutation]]:
+def sample(count: int, seed: int, areas: list[str]) -> list[Mutation]:
     """Draw mutations, as many in each area."""
     rng = random.Random(seed)
     drawn = []
@@ -85,37 +91,135 @@ def sample(count: int, seed: int, areas: list[str]) -> list[tuple[str, Mutation]
             for mutation in mutations_of(path):
                 by_place.setdefault((mutation.path, mutation.line), []).append(mutation)
         places = rng.sample(sorted(by_place), min(len(by_place), -(-count // len(areas))))
-        drawn += [(area, rng.choice(by_place[place])) for place in places]
+        drawn += [rng.choice(by_place[place]) for place in places]
     rng.shuffle(drawn)
     return drawn[:count]
 
 
-def tests_for(mutation: Mutation, folders: tuple[str, ...]) -> list[str]:
-    """Return the tests of a folder, those of the file itself first."""
-    stem = Path(mutation.path).stem
-    own = [str(path.relative_to(ROOT)) for folder in folders for path in (ROOT / folder).rglob(f"test_{stem}.py")]
-    return [*own, *folders]
+class Learner:
+    """A pytest plugin: which test executes a line, and how long it takes."""
+
+    def __init__(self, coverage) -> None:
+        """Take a `coverage.Coverage` that runs."""
+        self.coverage = coverage
+        self.seconds: dict[str, float] = {}
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """Write lines to the account of a test."""
+        self.coverage.switch_context(nodeid)
+        self.seconds[nodeid] = time.process_time()
+
+    def pytest_runtest_logfinish(self, nodeid: str) -> None:
+        """Turn the time of its start into its duration."""
+        self.seconds[nodeid] = time.process_time() - self.seconds[nodeid]
+        self.coverage.switch_context("")
 
 
-def notices(tests: list[str], limit: int, log: Path) -> str:
-    """Run tests in a process of their own; return the first that failed, "" where all passed."""
-    log.write_text("")
-    process = multiprocessing.get_context("fork").Process(target=_run, args=(tests, limit, log))
+def learn(file: str) -> int:
+    """Run every test once and keep what each executes (a data file of coverage) and its time (beside it, JSON)."""
+    import coverage
+    import pytest
+
+    watch = coverage.Coverage(data_file=file, source=list(PACKAGES), config_file=False)
+    watch.set_option("run:relative_files", True)
+    watch.start()
+    learner = Learner(watch)
+    ignored = [f"--ignore={path}" for path in _NOT_LEARNT]
+    code = pytest.main([*_PYTEST, *ignored, "tests"], plugins=[learner])
+    watch.stop()
+    if code == 0:
+        Path(f"{file}.seconds.json").write_text(json.dumps(learner.seconds))
+        watch.save()
+    return int(code)
+
+
+class Knowledge:
+    """Which tests execute a line."""
+
+    def __init__(self, file: str) -> None:
+        """Read what `learn` kept."""
+        from coverage import CoverageData
+
+        self.data = CoverageData(file)
+        self.data.read()
+        self.seconds: dict[str, float] = json.loads(Path(f"{file}.seconds.json").read_text())
+
+    def tests_of(self, mutation: Mutation) -> list[list[str]]:
+        """Return the tests that execute a line, and then what else could notice; each the quickest first."""
+        lines = self.data.contexts_by_lineno(mutation.path)
+        above = next((line for line in range(mutation.line, 0, -1) if line in lines), 0)
+        covering = {test for test in lines.get(above, ()) if test}
+        # What runs at import, or out of sight, may matter to whatever uses the file.
+        covering = covering or {test for tests in lines.values() for test in tests if test}
+        files = {test.split("::")[0] for test in covering}
+        area = next(area for area in AREAS if mutation.path.startswith(area))
+        rest = {test for test in self.seconds if test.split("::")[0] in files or test.startswith(REFEREE)}
+        rest |= set() if covering else {test for test in self.seconds if test.startswith(f"tests/{area}")}
+
+        def order(test: str) -> tuple[bool, float]:
+            return Path(mutation.path).stem not in test.split("::")[0], self.seconds[test]
+
+        return [sorted(covering, key=order), sorted(rest - covering, key=order)]
+
+
+class Chosen:
+    """A pytest plugin: only these tests, in their order."""
+
+    def __init__(self, tests: list[str]) -> None:
+        """Take the names of tests."""
+        self.place = {test: place for place, test in enumerate(tests)}
+
+    def pytest_collection_modifyitems(self, items: list) -> None:
+        """Choose and order."""
+        items[:] = sorted((item for item in items if item.nodeid in self.place), key=lambda i: self.place[i.nodeid])
+
+
+def run_tests(tests: list[str]) -> int:
+    """Run tests in this process."""
+    import pytest
+
+    files = list(dict.fromkeys(test.split("::")[0] for test in tests))
+    return int(pytest.main([*_PYTEST, *files], plugins=[Chosen(tests)]))
+
+
+def apart(work: Callable[..., int], argument: object, limit: float, log: Path) -> str:
+    """Do work in a process of its own; return the first test that failed, "" where all passed."""
+
+    def inside() -> None:
+        resource.setrlimit(resource.RLIMIT_CPU, (int(limit), int(limit)))
+        with open(log, "w") as output, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
+            code = work(argument)
+        os._exit(code)
+
+    process = multiprocessing.get_context("fork").Process(target=inside)
     process.start()
+    process.join(20 * limit)
+    process.kill()
     process.join()
-    if process.exitcode == 0:
+    if process.exitcode in (0, 5):  # 5: a mutation may rename every test that was chosen
         return ""
     failed = [line.split()[1] for line in log.read_text().splitlines() if line.startswith(("FAILED ", "ERROR "))]
     return failed[0] if failed else f"no end (exit code {process.exitcode})"
 
 
-def _run(tests: list[str], limit: int, log: Path) -> None:
-    import pytest
+def noticed_by(mutation: Mutation, knowledge: Knowledge, budget: float, log: Path) -> str:
+    """Return the first test that fails with a mutation, "" where none does within a budget of seconds.
 
-    resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
-    with open(log, "w") as output, contextlib.redirect_stdout(output), contextlib.redirect_stderr(output):
-        code = pytest.main(["-x", "-q", "-n", "0", "-p", "no:cacheprovider", "-rfE", *tests])
-    os._exit(int(code))
+    The tests that execute the line and take a tenth of the budget come first; whoever takes five times as long as
+    without the mutation does not end.
+    """
+    covering, rest = knowledge.tests_of(mutation)
+    stages: list[list[str]] = [[], []]
+    spent = 0.0
+    for test in [*covering, *rest]:
+        spent += knowledge.seconds[test]
+        if spent < budget:
+            stages[test not in covering or spent > budget / 10].append(test)
+    for tests in filter(None, stages):
+        limit = 30 + 5 * sum(knowledge.seconds[test] for test in tests)
+        if found := apart(run_tests, tests, limit, log):
+            return found
+    return ""
 
 
 def main() -> None:
@@ -124,40 +228,45 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--area", choices=AREAS, action="append", help="only these folders")
-    parser.add_argument(
-        "--limit", type=int, default=300, help="seconds of processor time for the tests of one mutation"
-    )
-    parser.add_argument("--check", action="store_true", help="first run the tests without any mutation")
+    parser.add_argument("--budget", type=float, default=200, help="seconds of tests, unmutated, for one mutation")
+    parser.add_argument("--coverage", type=os.path.abspath, required=True, help="what tests execute; learnt if absent")
+    parser.add_argument("--results", type=os.path.abspath, required=True, help="JSON lines; what is there is skipped")
+    parser.add_argument("--again", action="store_true", help="run what was not noticed once more")
     arguments = parser.parse_args()
     drawn = sample(arguments.count, arguments.seed, arguments.area or list(AREAS))
-    import numpy  # noqa: F401
+    import scipy.optimize
+    import scipy.sparse.linalg  # noqa: F401
     import torch
     import xarray  # noqa: F401
 
     torch.set_num_threads(1)
     sys.dont_write_bytecode = True
-    passed = 0
+    results = Path(arguments.results)
+    done = {}
+    for line in results.read_text().splitlines() if results.exists() else ():
+        record = json.loads(line)
+        done[Mutation(**record["mutation"])] = record["found"]
     with tempfile.TemporaryDirectory() as folder:
-        copy = Path(folder) / "repository"
+        copy, log = Path(folder) / "repository", Path(folder) / "log"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", "notebooks", "results"))
         os.chdir(copy)
         sys.path.insert(0, str(copy))
-        log = Path(folder) / "log"
-        for tests in [*(AREAS[area] for area in sorted({area for area, _ in drawn})), EVERYWHERE] * arguments.check:
-            if failed := notices(list(tests), arguments.limit, log):
-                raise SystemExit(f"{failed} fails without any mutation.")
-        for number, (area, mutation) in enumerate(drawn, 1):
-            start = time.perf_counter()
-            (copy / mutation.path).write_text(mutation.source())
-            found = notices(tests_for(mutation, AREAS[area]), arguments.limit, log)
-            found = found or notices(list(EVERYWHERE), arguments.limit, log)
-            shutil.copy(ROOT / mutation.path, copy / mutation.path)
-            passed += not found
-            print(
-                f"{number}/{len(drawn)} {found or 'NOT NOTICED'} {time.perf_counter() - start:.0f} s {mutation}",
-                flush=True,
-            )
-    print(f"{passed} of {len(drawn)} not noticed")
+        if not Path(arguments.coverage).exists() and (failed := apart(learn, arguments.coverage, 7200, log)):
+            raise SystemExit(f"{failed} fails without any mutation.\n{log.read_text()}")
+        knowledge = Knowledge(arguments.coverage)
+        for number, mutation in enumerate(drawn, 1):
+            if mutation not in done or (arguments.again and not done[mutation]):
+                start = time.perf_counter()
+                (copy / mutation.path).write_text(mutation.source())
+                done[mutation] = noticed_by(mutation, knowledge, arguments.budget, log)
+                shutil.copy(ROOT / mutation.path, copy / mutation.path)
+                seconds = round(time.perf_counter() - start, 1)
+                with results.open("a") as output:
+                    record = {"mutation": asdict(mutation), "found": done[mutation], "seconds": seconds}
+                    output.write(json.dumps(record) + "\n")
+                print(f"{number}/{len(drawn)} {done[mutation] or 'NOT NOTICED'} {seconds} s {mutation}", flush=True)
+    missed = [str(mutation) for mutation in drawn if not done[mutation]]
+    print("Not noticed:", *missed, f"{len(missed)} of {len(drawn)}", sep="\n")
 
 
 if __name__ == "__main__":

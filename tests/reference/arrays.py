@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy.linalg
 
 from tests.reference.weights import cells_of, planes_of
 
@@ -30,6 +31,8 @@ class Array:
     lines: tuple[Line, ...]
     levels: np.ndarray
     """(rows, cols); 0 in reference columns."""
+    cells: np.ndarray
+    """Where there is a cell at all, (rows, cols)."""
     block: tuple[int, int, int]
     """Group, row block and column block."""
 
@@ -52,6 +55,8 @@ def place(codes, mapping, groups):
             order = np.argsort(-np.abs(own).max(1), kind="stable")
         found, references = _cut(planes, order, mapping, group, width, references)
         arrays += found
+    if mapping.group_packing == "absent":
+        arrays = share_arrays(arrays, mapping, groups)
     if mapping.squeezed_planes:
         arrays = squeeze(arrays, mapping)
     if mapping.squeezed_planes or mapping.release_empty:
@@ -100,6 +105,7 @@ def _cut(planes, order, mapping, group, width, references):
                         shifts=(0,) * len(own),
                         lines=tuple(lines),
                         levels=np.array(levels),
+                        cells=np.ones((len(own), len(lines)), dtype=bool),
                         block=(group, row_block, column_block),
                     )
                 )
@@ -114,6 +120,33 @@ def _side_by_side(planes, slicing):
         [number for number, plane in enumerate(planes) if plane.array == array]
         for array in sorted({plane.array for plane in planes})
     ]
+
+
+def share_arrays(arrays, mapping, groups):
+    """Put as many groups into each array as its lines allow, one after the other on its diagonal."""
+    first = [array for array in arrays if array.block[0] == 0]
+    if any(array.block != (0, 0, 0) for array in first):
+        return arrays  # one group takes more than an array
+    rows, cols = first[0].levels.shape
+    together = min(groups, mapping.rows // rows, mapping.cols // cols)
+    if together < 2:
+        return arrays
+    shared = []
+    for start in range(0, groups, together):
+        for stack in range(len(first)):
+            members = [arrays[group * len(first) + stack] for group in range(start, min(start + together, groups))]
+            shared.append(
+                Array(
+                    inputs=sum((array.inputs for array in members), ()),
+                    signs=sum((array.signs for array in members), ()),
+                    shifts=sum((array.shifts for array in members), ()),
+                    lines=sum((array.lines for array in members), ()),
+                    levels=scipy.linalg.block_diag(*(array.levels for array in members)),
+                    cells=scipy.linalg.block_diag(*(array.cells for array in members)),
+                    block=(start, 0, 0),
+                )
+            )
+    return shared
 
 
 def squeeze(arrays, mapping):
@@ -178,14 +211,14 @@ def merge(arrays, cols):
             for number, line in enumerate(array.lines):
                 column = array.levels[:, number]
                 if column.any():
-                    kept.setdefault((line.output, line.bits, tuple(column)), []).append(line)
+                    cells = tuple(array.cells[:, number])
+                    kept.setdefault((line.output, line.bits, tuple(column), cells), []).append(line)
         columns = []
-        for (_, _, column), lines in kept.items():
+        for (_, _, column, cells), lines in kept.items():
             significance = sum(line.significance for line in lines)
             if significance:
-                columns.append((replace(lines[0], significance=significance), np.array(column)))
+                columns.append((replace(lines[0], significance=significance), column, cells))
         for first in range(0, len(columns), cols):
-            chosen = columns[first : first + cols]
-            lines, levels = tuple(line for line, _ in chosen), np.stack([column for _, column in chosen], 1)
-            merged.append(replace(same[0], lines=lines, levels=levels))
+            lines, levels, cells = zip(*columns[first : first + cols], strict=True)
+            merged.append(replace(same[0], lines=lines, levels=np.array(levels).T, cells=np.array(cells).T))
     return merged

@@ -8,9 +8,9 @@ from torch import nn
 
 import crossbar as xb
 import devices
-from tests.reference.converters import half_way
+import mapping
 from tests.reference.layers import Geometry
-from tests.reference.weights import code_steps
+from tests.reference.weights import tied_weights
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def case(seed):
     config = None
     while config is None:
         try:
-            config = _config(rng)
+            config = _config(rng, groups=1 if geometry is None else geometry.groups)
         except ValueError:  # parts that do not go together
             continue
     _move_ties(layer.weight.data, config.mapping)
@@ -48,12 +48,11 @@ def case(seed):
     return Case(layer, geometry, x, config, time, compensated=bool(rng.random() < 0.3), affine=bool(rng.random() < 0.2))
 
 
-def _move_ties(weight, mapping):
+def _move_ties(weight, placed):
     """Move weights half way between two codes away from there."""
     matrix = weight.view(len(weight), -1).t()
     for _ in range(20):
-        step = np.broadcast_to(code_steps(matrix.double().numpy(), mapping), matrix.shape)
-        tied = half_way(np.divide(matrix, step, out=np.zeros(matrix.shape), where=step > 0), 2e-4)
+        tied = tied_weights(matrix.double().numpy(), placed, 2e-4)
         if not tied.any():
             return
         matrix[torch.from_numpy(tied)] *= 0.97
@@ -161,19 +160,38 @@ def _wires(rng):
     return xb.Wires(row=resistance(), column=resistance(), driver=resistance(), sense=resistance())
 
 
-def _config(rng):
-    weight_bits = int(rng.integers(2, 9))
+def _quantizer(rng):
+    """Return a quantiser of its own in a third of the cases."""
+    granularity = _pick(rng, "tensor", "output")
+    bits = int(rng.integers(1, 8))
+    return _pick(
+        rng,
+        *(None,) * 8,
+        mapping.SMECodebook(bits=bits, window=int(rng.integers(1, bits + 1)), granularity=granularity),
+        mapping.PowerOfTwoQuantizer(bits=bits, granularity=granularity),
+        mapping.AdditivePowersOfTwoQuantizer(terms=int(rng.integers(1, 3)), granularity=granularity),
+        mapping.TernaryQuantizer(scale="max", granularity=granularity),
+    )
+
+
+def _config(rng, *, groups):
+    quantizer = _quantizer(rng)
+    weight_bits = int(rng.integers(2, 9)) if quantizer is None else quantizer.magnitude_bits + 1
     cell_bits = int(rng.integers(1, min(weight_bits, 5) + 1))
     encoding = _pick(rng, "differential", "differential", "offset", "twos_complement")
     stored = weight_bits if encoding == "offset" else weight_bits - 1
     cells = -(-stored // cell_bits)
     squeezed = 0 if rng.random() < 0.6 else stored - cell_bits * int(rng.integers(1, cells + 1))
     reference = encoding == "offset" and bool(rng.random() < 0.4)
-    mapping = xb.MappingConfig(
+    packed = groups > 1 and not reference and bool(rng.random() < 0.5)
+    most = 40 if packed else 11
+    placed = xb.MappingConfig(
         weight_bits=weight_bits,
         cell_bits=cell_bits,
-        rows=int(rng.integers(1, 11)),
-        cols=int(rng.integers(1, 11)),
+        rows=int(rng.integers(1, most)),
+        cols=int(rng.integers(1, most)),
+        group_packing="absent" if packed else "none",
+        quantizer=quantizer,
         encoding=encoding,
         slicing=_pick(rng, "inter", "intra") if squeezed <= 0 else "inter",
         reference_column=reference,
@@ -190,13 +208,14 @@ def _config(rng):
         bits=bits,
         dac_bits=None if bits is None else _pick(rng, None, 1, 2, bits),
         range=range_,
+        read_voltage=_pick(rng, 0.2, 0.05),
         maximum=_pick(rng, None, 1.0) if range_ == "static" else None,
         negative=_pick(rng, "two_phase", "bipolar", "offset"),
     )
     return xb.CrossbarConfig(
         device=_device(rng),
         wires=_wires(rng),
-        mapping=mapping,
+        mapping=placed,
         inputs=inputs,
         adc=None if rng.random() < 0.35 else _adc(rng),
         plan=_pick(rng, "auto", "auto", "auto", "tiled", "collapsed"),
@@ -207,13 +226,17 @@ def _config(rng):
 
 
 def _adc(rng):
-    errors = float(rng.random() < 0.4)
+
+    def spread(size):
+        """Return a spread of converters: each kind of error comes with and without the others."""
+        return size * bool(rng.random() < 0.3)
+
     return xb.ADC(
         bits=int(rng.integers(2, 11)),
         range=_pick(rng, "full", "column", "calibrated"),
         fraction=float(_pick(rng, 1.0, 1.0, 0.4)),
         subtraction=_pick(rng, "digital", "analog"),
-        gain_spread=0.01 * errors,
-        offset_spread=0.6 * errors,
-        nonlinearity_spread=0.4 * errors,
+        gain_spread=spread(0.01),
+        offset_spread=spread(0.6),
+        nonlinearity_spread=spread(0.4),
     )

@@ -1,5 +1,6 @@
 """The read of one weight matrix: drive, currents, conversions, and the periphery up to weight units."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -110,7 +111,7 @@ def _conversions(array, unit, arrays, units, chip, config):
     if config.adc is not None:
         step = chip.calibrated_steps(array, unit.number)
         if step is None:
-            step = adc_steps(array, unit, difference, config)
+            step = adc_steps(array, unit, chosen, difference, config)
             if config.adc.range == "column":
                 step = np.where(size.sum(0) > _NOTHING * window.high, step, 0)
         else:
@@ -146,14 +147,15 @@ def adc_signed(config):
     return config.adc.subtraction == "analog" or config.inputs.negative == "bipolar" or opposite
 
 
-def adc_steps(array, unit, difference, config):
-    """Return the current of one code of each converter, in siemens times pulse units."""
+def adc_steps(array, unit, chosen, difference, config):
+    """Return the current of one code of the converters of `chosen` lines, in siemens times pulse units."""
     adc, inputs = config.adc, config.inputs
     bipolar = inputs.negative == "bipolar"
     if adc.range == "full":
-        signs = array.signs[unit.rows]
-        lines = len(set(array.inputs[unit.rows])) if bipolar else max(signs.count(1), signs.count(-1))
-        largest = np.full(difference.shape[1], lines * config.device.g_max)
+        # Of the two word lines that may carry an input, one adds to the current.
+        signs = np.array(array.signs[unit.rows])[:, None]
+        plus, minus = ((array.cells[unit.rows] & (signs == sign)).sum(0) for sign in (1, -1))
+        largest = np.maximum(plus, minus)[chosen] * config.device.g_max
     else:
         own = np.array(array.inputs[unit.rows])
         by_input = np.stack([difference[own == number].sum(0) for number in dict.fromkeys(own)])
@@ -229,8 +231,8 @@ def resting(arrays, config, inputs, outputs):
     window = Window(config.device.g_min, config.device.g_max)
     matrix = np.zeros((inputs, outputs))
     for array in arrays:
-        for row, sign, shift in array.word_lines:
-            for line in array.lines:
+        for (row, sign, shift), cells in zip(array.word_lines, array.cells, strict=True):
+            for line in itertools.compress(array.lines, cells):
                 matrix[row % inputs, line.output] += (
                     sign * line.significance * 2**shift * window.low / window.step(line)
                 )

@@ -1,8 +1,11 @@
 """Weights to codes, and codes to planes of cell levels."""
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
+
+from mapping import AdditivePowersOfTwoQuantizer, PowerOfTwoQuantizer, SMECodebook, TernaryQuantizer
 
 
 @dataclass(frozen=True)
@@ -17,17 +20,45 @@ class Plane:
     """Planes of one number may lie side by side in one array."""
 
 
-def code_steps(weight, mapping):
-    """Return the weight of one code, () or (outputs,), 0 where every weight is zero."""
-    largest = np.abs(weight).max(0 if mapping.granularity == "output" else None)
-    return largest / (2 ** (mapping.weight_bits - 1) - 1)
+def magnitudes(mapping):
+    """Return the magnitudes that a code may have, 0 among them, ascending."""
+    quantizer, numbers = mapping.quantizer, range(2 ** (mapping.weight_bits - 1))
+    if isinstance(quantizer, SMECodebook):
+        found = [n for n in numbers if n % 2 ** max(n.bit_length() - quantizer.window, 0) == 0]
+    elif isinstance(quantizer, PowerOfTwoQuantizer):
+        found = [n for n in numbers if n.bit_count() <= 1]
+    elif isinstance(quantizer, AdditivePowersOfTwoQuantizer):
+        # Of every `terms`-th bit one at most is set.
+        steps, bits = quantizer.terms, mapping.weight_bits - 1
+        terms = [[0, *(2**bit for bit in range(first, bits, steps))] for first in range(steps)]
+        found = sorted({sum(choice) for choice in itertools.product(*terms)})
+    elif quantizer is None or isinstance(quantizer, TernaryQuantizer):
+        found = numbers
+    else:
+        raise ValueError(f"The referee does not know {quantizer!r}.")
+    return np.array(found)
+
+
+def _units(weight, mapping):
+    """Return weights (inputs, outputs) in units of a code, and that unit, () or (outputs,), 0 where all are zero."""
+    granularity = (mapping.quantizer or mapping).granularity
+    step = np.abs(weight).max(0 if granularity == "output" else None) / magnitudes(mapping)[-1]
+    return np.divide(weight, step, out=np.zeros_like(weight), where=np.broadcast_to(step, weight.shape) > 0), step
 
 
 def weight_codes(weight, mapping):
     """Round weights (inputs, outputs) to signed codes; return them and the weight of one code."""
-    step = code_steps(weight, mapping)
-    units = np.divide(weight, step, out=np.zeros_like(weight), where=np.broadcast_to(step, weight.shape) > 0)
-    return np.rint(units).astype(np.int64), step
+    units, step = _units(weight, mapping)
+    book = magnitudes(mapping)
+    nearest = np.abs(np.abs(units)[..., None] - book).argmin(-1)
+    return np.sign(units).astype(np.int64) * book[nearest], step
+
+
+def tied_weights(weight, mapping, window):
+    """Return which weights lie within a window of half way between two codes."""
+    book = magnitudes(mapping)
+    middle = (book[1:] + book[:-1]) / 2
+    return (np.abs(np.abs(_units(weight, mapping)[0])[..., None] - middle) < window).any(-1)
 
 
 def cells_of(bits, cell_bits):
