@@ -39,6 +39,10 @@ Wires
     transfer_matrix, solve_crossbar, input_admittance, read_power, split_read_power, ir_drop_estimate, plot_ir_drop.
 Faults and attackers
     Bit flips on placed cells, the search for the worst, damage by encoding: `xb.attacks`.
+Spikes
+    quantise_activations, calibrate_activations, QuantisedReLU, QuantisedIdentity; spiking_from_quantised, run_over_time,
+    TimeCourse, OverTime, reset_state; neurons: IntegrateAndFire, LeakyIntegrateAndFire, TernaryIntegrateAndFire; surrogate
+    gradients are in `crossbar.spiking`.
 Energy, latency, area
     count_events, cost_report, cost_table, compare_costs, peak_report, write_cost, tops_per_watt; prices: Architecture,
     Component, `xb.architectures`, scale_to_node, architecture_to_json, architecture_from_json; converters: AbstractADCLaw,
@@ -139,6 +143,18 @@ from crossbar.random_memory import reset_pairs as reset_pairs
 from crossbar.remapping import remap_analog_weights as remap_analog_weights
 from crossbar.serialization import config_from_json as config_from_json
 from crossbar.serialization import config_to_json as config_to_json
+from crossbar.spiking import IntegrateAndFire as IntegrateAndFire
+from crossbar.spiking import LeakyIntegrateAndFire as LeakyIntegrateAndFire
+from crossbar.spiking import OverTime as OverTime
+from crossbar.spiking import QuantisedIdentity as QuantisedIdentity
+from crossbar.spiking import QuantisedReLU as QuantisedReLU
+from crossbar.spiking import TernaryIntegrateAndFire as TernaryIntegrateAndFire
+from crossbar.spiking import TimeCourse as TimeCourse
+from crossbar.spiking import calibrate_activations as calibrate_activations
+from crossbar.spiking import quantise_activations as quantise_activations
+from crossbar.spiking import reset_state as reset_state
+from crossbar.spiking import run_over_time as run_over_time
+from crossbar.spiking import spiking_from_quantised as spiking_from_quantised
 from crossbar.sweeps import Sweep as Sweep
 from crossbar.sweeps import SweepError as SweepError
 from crossbar.sweeps import export_netcdf as export_netcdf

@@ -4,6 +4,7 @@ import torch
 
 import calibration.mime
 import crossbar as xb
+import crossbar.spiking
 import devices
 import mapping
 from crossbar.cost import ARCHITECTURES, Component, FixedADC, IsaacScalingADC, LinearInBitsADC, SurveyADC
@@ -74,6 +75,9 @@ CONFIGS = (
     xb.ChannelNoise(),
     xb.LearnedNoise(),
     xb.OutputShift(mean=(0.0,), spread=(1.0,)),
+    crossbar.spiking.ArctangentSurrogate(),
+    crossbar.spiking.FastSigmoidSurrogate(),
+    crossbar.spiking.TriangularSurrogate(),
     xb.ProductProgramming(),
     calibration.Remedy(apply=lambda model, reference, batches: None),
     calibration.mime.LongTailedSurrogate(),
@@ -94,6 +98,7 @@ RESULTS = (
     mapping.accounting.Footprint,
     devices.fitting.Measurements,
     xb.Plan,
+    xb.TimeCourse,
     xb.Sweep,  # made by a constructor of its own, which is checked as a function
     calibration.SqueezeResult,
     calibration.PlacementResult,

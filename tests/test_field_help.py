@@ -14,7 +14,14 @@ from devices.display import field_meanings
 
 MODULES = (
     *("devices", "devices.curves", "mapping", "mapping.quantizers", "mapping.encodings", "crossbar", "crossbar.cost"),
-    *("crossbar.sweeps", "crossbar.parasitics", "calibration", "calibration.mime", "calibration.training"),
+    *(
+        "crossbar.sweeps",
+        "crossbar.parasitics",
+        "crossbar.spiking",
+        "calibration",
+        "calibration.mime",
+        "calibration.training",
+    ),
 )
 
 

@@ -17,7 +17,16 @@ from devices.arguments import matches
 from devices.validation import FieldError
 from tests.config_tables import CONFIGS, RESULTS, WRONG_VALUES
 
-PACKAGES = (devices, mapping, crossbar, calibration, calibration.mime, devices.curves, mapping.quantizers)
+PACKAGES = (
+    devices,
+    mapping,
+    crossbar,
+    crossbar.spiking,
+    calibration,
+    calibration.mime,
+    devices.curves,
+    mapping.quantizers,
+)
 
 
 def fields_of(config):

@@ -12,6 +12,9 @@ from devices.display import html_table, short_repr
 from devices.plausibility import warn_voltage
 from devices.validation import FieldValueError, check_choice, check_integer, check_positive
 
+_SPIKE_TOLERANCE = 1e-3
+"""Share of their height by which spikes may differ, as sums and differences in single precision let them."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class InputConfig:
@@ -20,7 +23,8 @@ class InputConfig:
     Parameters
     ----------
     bits
-        Bits of an input code, the sign included where inputs are negative; None drives real values unquantised.
+        Bits of an input code, the sign included where inputs are negative; None drives real values unquantised. 1: spikes,
+        pulses of one height and either sign; an input with other values is refused.
     dac_bits
         Bits of one pulse: fewer than `bits` reads the array several times (1: bit-serial). None: all bits at once.
     read_voltage
@@ -48,7 +52,7 @@ class InputConfig:
     def __post_init__(self) -> None:
         """Refuse converters that cannot be."""
         if self.bits is not None:
-            check_integer("bits", self.bits, at_least=2, at_most=16, hint="Use None for unquantised inputs.")
+            check_integer("bits", self.bits, at_least=1, at_most=16, hint="Use None for unquantised inputs.")
         if self.dac_bits is not None:
             check_integer("dac_bits", self.dac_bits, at_least=1)
             if self.bits is None or self.dac_bits > self.bits:
@@ -59,8 +63,12 @@ class InputConfig:
         warn_voltage("read_voltage", self.read_voltage)
         check_choice("range", self.range, ("vector", "batch", "static"))
         check_choice("negative", self.negative, ("two_phase", "bipolar", "offset"))
-        if self.negative == "offset" and self.bits is None:
-            raise FieldValueError("`negative='offset'` needs input codes. Got bits=None.", "negative")
+        if self.negative == "offset" and (self.bits is None or self.bits == 1):
+            raise FieldValueError(
+                f"`negative='offset'` needs input codes of 2 bits or more. Got bits={self.bits}. "
+                "Use 'two_phase' or 'bipolar'.",
+                "negative",
+            )
         if self.maximum is not None:
             check_positive("maximum", self.maximum)
             if self.range != "static":
@@ -163,8 +171,11 @@ def _range_of_numbers(lowest: float, highest: float, config: InputConfig, x: Ten
 
 
 def _levels(bits: int) -> tuple[float, float]:
-    """Return the largest code of inputs of both signs, and of those without negative ones."""
-    return 2.0 ** (bits - 1) - 1, 2.0**bits - 1
+    """Return the largest code of inputs of both signs, and of those without negative ones.
+
+    A spike has its sign beside its one bit.
+    """
+    return 2.0 ** max(bits - 1, 1) - 1, 2.0**bits - 1
 
 
 def _without_gradient(x: Tensor) -> Tensor:
@@ -178,10 +189,23 @@ def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
     """
     if config.bits is None:
         return x
-    units = round_straight_through(x / codes.divisor)
+    real = x / codes.divisor
+    units = round_straight_through(real)
+    if config.bits == 1 and not torch.compiler.is_compiling():
+        _require_spikes(real.detach(), units.detach())
     if codes.highest is None:
         return units
     return units.clamp(codes.lowest, codes.highest)  # type: ignore[arg-type]
+
+
+def _require_spikes(real: Tensor, units: Tensor) -> None:
+    """Raise unless inputs, in units of their code, are spikes."""
+    if real.numel() and float((real - units.clamp(-1, 1)).abs().amax()) > _SPIKE_TOLERANCE:
+        raise ValueError(
+            "`x` must be spikes, -1, 0 or 1 times one number in every vector, for inputs of one bit. Got other values. "
+            "Give a layer that reads images or averages more bits: `convert_to_analog(..., overrides={name: config})` "
+            "with `InputConfig(bits=8)`."
+        )
 
 
 def pulses(codes: Tensor, config: InputConfig, extra_bits: int = 0) -> Tensor:

@@ -245,7 +245,7 @@ class _Tally:
         array, sizes, counts = self.layer.array, self._sizes, self.counts
         placement, config = array.placement, array.config
         pulse_bits = config.inputs.pulse_bits or 1
-        signed = config.inputs.negative == "bipolar" and pulse_bits == config.inputs.bits
+        signed = config.inputs.negative == "bipolar" and pulse_bits == config.inputs.bits and pulse_bits > 1
         rows, cols = placement.array_shape
         return {
             "vectors": counts.vectors,

@@ -75,6 +75,8 @@ class DecomposedRecurrent(AbstractComposite):
             state = step(projected, cell["hh"](state[0]), state)
             if "hr" in cell:
                 state = (cell["hr"](state[0]), *state[1:])
+            if "quantiser" in cell:
+                state = (cell["quantiser"](state[0]), *state[1:])
             outputs.append(state[0])
         return torch.stack(outputs), state
 

@@ -24,6 +24,7 @@ class DecomposedRecurrentCell(AbstractComposite):
             self.mode = "LSTM" if isinstance(module, nn.LSTMCell) else "GRU"
         self.ih = linear_of(cast(nn.Parameter, module.weight_ih), module.bias_ih)
         self.hh = linear_of(cast(nn.Parameter, module.weight_hh), module.bias_hh)
+        self.quantiser: nn.Module | None = None
 
     def forward(self, x: Tensor, state: Any = None) -> Any:
         """Do one step, (batch, input_size) or (input_size,), as the digital cell does.
@@ -41,4 +42,6 @@ class DecomposedRecurrentCell(AbstractComposite):
         number = 2 if self.mode == "LSTM" else 1
         before = (x.new_zeros(shape),) * number if state is None else checked_state(state, [shape] * number)
         after = STEPS[self.mode](self.ih(x), self.hh(before[0]), before)
+        if self.quantiser is not None:
+            after = (self.quantiser(after[0]), *after[1:])
         return after if number == 2 else after[0]

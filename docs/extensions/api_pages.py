@@ -19,6 +19,7 @@ PACKAGES = {
         "crossbar.cost",
         "crossbar.sweeps",
         "crossbar.parasitics",
+        "crossbar.spiking",
         "crossbar.adapters",
         "crossbar.attacks",
         "crossbar.examples",

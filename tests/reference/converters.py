@@ -29,7 +29,8 @@ def code_inputs(x, inputs, *, vector_dimensions, static_range=None):
         axes = tuple(range(x.ndim - vector_dimensions, x.ndim)) if per_vector else tuple(range(x.ndim))
         lowest, highest = x.min(axes, keepdims=True), x.max(axes, keepdims=True)
     signed = (lowest < 0) | (inputs.negative == "offset")
-    top = np.where(signed, 2 ** (inputs.bits - 1) - 1, 2**inputs.bits - 1)
+    # One bit is a spike, whose sign is the polarity or the phase of its pulse.
+    top = np.where(signed & (inputs.bits > 1), 2 ** (inputs.bits - 1) - 1, 2**inputs.bits - 1)
     scale = np.maximum(highest, -lowest) / top
     units = np.divide(x, scale, out=np.zeros_like(x), where=np.broadcast_to(scale, x.shape) > 0)
     if inputs.range == "static":

@@ -1,6 +1,6 @@
 """Random layers, inputs and configs, each from one seed."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -43,6 +43,7 @@ def case(seed):
             config = _config(rng, groups=1 if geometry is None else geometry.groups)
         except ValueError:  # parts that do not go together
             continue
+    config, x = _as_spikes(seed, config, x)
     _move_ties(layer.weight.data, config.mapping)
     time = 0.0 if config.device.drift is None or rng.random() < 0.3 else float(10 ** rng.uniform(0, 6))
     return Case(layer, geometry, x, config, time, compensated=bool(rng.random() < 0.3), affine=bool(rng.random() < 0.2))
@@ -133,6 +134,18 @@ def _inputs(rng, shape):
     if rng.random() < 0.3:
         x[0] = 0
     return x
+
+
+def _as_spikes(seed, config, x):
+    """Make every ninth case one of spikes: pulses of one bit, inputs of one height and either sign."""
+    if seed % 9 or config.inputs.negative == "offset":
+        return config, x
+    inputs = replace(config.inputs, bits=1, dac_bits=None)
+    height = 1.0 if config.inputs.maximum is not None else 0.7
+    try:
+        return replace(config, inputs=inputs), x.sign() * height
+    except ValueError:  # parts that do not go together
+        return config, x
 
 
 def _device(rng):
