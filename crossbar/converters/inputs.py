@@ -190,17 +190,17 @@ def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
     if config.bits is None:
         return x
     real = x / codes.divisor
-    units = round_straight_through(real)
     if config.bits == 1 and not torch.compiler.is_compiling():
-        _require_spikes(real.detach(), units.detach())
+        _require_spikes(real.detach())
+    units = round_straight_through(real)
     if codes.highest is None:
         return units
     return units.clamp(codes.lowest, codes.highest)  # type: ignore[arg-type]
 
 
-def _require_spikes(real: Tensor, units: Tensor) -> None:
+def _require_spikes(units: Tensor) -> None:
     """Raise unless inputs, in units of their code, are spikes."""
-    if real.numel() and float((real - units.clamp(-1, 1)).abs().amax()) > _SPIKE_TOLERANCE:
+    if units.numel() and float((units - units.round().clamp_(-1, 1)).abs().amax()) > _SPIKE_TOLERANCE:
         raise ValueError(
             "`x` must be spikes, -1, 0 or 1 times one number in every vector, for inputs of one bit. Got other values. "
             "Give a layer that reads images or averages more bits: `convert_to_analog(..., overrides={name: config})` "
