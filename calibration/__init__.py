@@ -27,6 +27,7 @@ from calibration.remedies import LADDER as LADDER
 from calibration.remedies import REMEDIES as REMEDIES
 from calibration.remedies import Remedy as Remedy
 from calibration.remedies import apply_remedies as apply_remedies
+from calibration.smooth_activations import smooth_activations as smooth_activations
 from calibration.squeeze_finetuning import finetune_squeezed as finetune_squeezed
 from calibration.squeeze_search import SqueezeResult as SqueezeResult
 from calibration.squeeze_search import search_squeeze as search_squeeze

@@ -99,14 +99,14 @@ class SmallViT(nn.Module):
     ) -> None:
         super().__init__()
         self.patches = nn.Conv2d(channels, width, patch, stride=patch)
-        self.place = nn.Parameter(torch.randn((size // patch) ** 2, width) * 0.02)
+        self.place = nn.Embedding((size // patch) ** 2, width)
         self.blocks = nn.Sequential(*(TransformerBlock(width, heads, causal=False) for _ in range(layers)))
         self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, classes)
         _initialise(self, layers)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the scores of the classes."""
-        x = self.patches(images).flatten(2).transpose(1, 2) + self.place
+        x = self.patches(images).flatten(2).transpose(1, 2) + self.place.weight
         return cast(Tensor, self.head(self.norm(self.blocks(x)).mean(1)))
 
 
