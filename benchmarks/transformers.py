@@ -5,9 +5,9 @@
     python -m benchmarks.transformers --data FOLDER --quick      # a few steps of one seed, to see that it runs
 
 The orderings are those of Büchel et al., "Analog foundation models", NeurIPS 2025: from one digital network each, four
-adaptations by the same number of distillation steps (plain, noise, clip, both), then chips with Gaussian weight noise
-relative to the largest weight of the output, 8-bit static inputs with learned ranges and 8-bit ADCs. The noise is the
-programming error of the cells of a differential pair, 1/sqrt(2) of it each; a chip is one draw.
+adaptations by the same number of distillation steps (plain, noise, clip, both) with learned static input ranges, then
+chips with Gaussian weight noise relative to the largest weight of the output, 8-bit inputs and 8-bit ADCs. The noise of a
+chip is the programming error of the cells of a differential pair, 1/sqrt(2) of it each, drawn once.
 
 The GPT reads characters: of `--text FILE`, or of Python's language reference, which every Python holds (`pydoc_data`, PSF
 licence; nothing is shipped here). The ViT reads CIFAR-10 in patches of 4 pixels.
@@ -67,14 +67,15 @@ CHIPS: tuple[tuple[float, str, int], ...] = (
 """Noise, which converters share a range, and the number of the chip, for each seed."""
 
 
-def config(noise: float, *, adc: bool) -> xb.CrossbarConfig:
-    """Return arrays whose weights deviate by `noise`, with a scale per output."""
+def config(noise: float, *, adc: bool = True, trained: float = 0.0) -> xb.CrossbarConfig:
+    """Return arrays whose weights deviate by `noise`, with a scale per output; in training they do by `trained`."""
     programming = devices.GaussianProgramming(spread=noise / math.sqrt(2)) if noise else devices.ExactProgramming()
     return xb.CrossbarConfig(
         device=devices.Device(g_min=2e-6, g_max=20e-6, programming=programming),
         mapping=xb.MappingConfig(weight_bits=8, cell_bits=7, rows=512, cols=512, granularity="output"),
         inputs=xb.InputConfig(bits=8, range="static", negative="bipolar"),
         adc=xb.ADC(bits=8, range="calibrated", subtraction="analog") if adc else None,
+        training=xb.TrainingEffects(noise=xb.ChannelNoise(ratio=trained) if trained else None),
     )
 
 
@@ -170,7 +171,7 @@ class Study:
         work = self.load(network)
         noise, clip = VARIANTS[variant]
         torch.manual_seed(seed)
-        analog = xb.convert_to_analog(work.model, config(noise, adc=False))
+        analog = xb.convert_to_analog(work.model, config(0.0, adc=False, trained=noise))
         xb.program_analog_weights(analog, seed=seed)
         calibrate_input_ranges(analog, work.batches(4, 1000), method="deviation", deviations=RANGE_DEVIATIONS)
         learn_input_ranges(analog)
@@ -197,7 +198,7 @@ class Study:
         work, start = self.load(network), time.process_time()
         source = work.model if variant == "as trained" else self.adapted(network, variant, seed)
         digital = source if variant == "as trained" else xb.convert_to_digital(source)
-        analog = xb.convert_to_analog(digital, config(noise, adc=True))
+        analog = xb.convert_to_analog(digital, config(noise))
         xb.program_analog_weights(analog, seed=10 * seed + chip)
         if variant == "as trained":
             calibrate_input_ranges(analog, work.batches(4, 1000))

@@ -70,7 +70,7 @@ def smooth_activations(model: nn.Module, batches: Iterable[Any], *, strength: fl
         layers = seen.readers.get(name, {})
         if not layers:
             continue
-        before = [(tensor, tensor.clone()) for tensor in (*norm.parameters(), *(w.weight for w in layers.values()))]
+        before = [(tensor, tensor.clone()) for tensor in (*norm.parameters(), *map(_by_input, layers.values()))]
         _rescale(norm, layers.values(), _scale(seen.largest[name], layers.values(), strength))
         now = seen.run(twin, first)
         if float((now - expected).norm()) > tolerance * float(expected.norm()):
