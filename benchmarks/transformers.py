@@ -90,7 +90,7 @@ class Size:
     """Pieces of text of 64 characters; ten times as many images."""
 
 
-FULL = Size(digital_steps={"gpt": 1200, "vit": 600}, steps=40, seeds=3, test=100)
+FULL = Size(digital_steps={"gpt": 1200, "vit": 500}, steps=40, seeds=3, test=60)
 QUICK = Size(digital_steps={"gpt": 20, "vit": 20}, steps=3, seeds=1, test=10)
 
 
@@ -143,13 +143,13 @@ class Study:
         """Return a network, trained if it is not there yet."""
         torch.manual_seed(0)
         model, draw, test = self._gpt() if network == "gpt" else self._vit()
-        path = self.work / f"{network}.pt"
+        path, start = self.work / f"{network}.pt", time.process_time()
         if path.is_file():
             model.load_state_dict(torch.load(path, weights_only=True))
         else:
-            start = time.process_time()
             train_transformer(model, draw, steps=self.size.digital_steps[network], learning_rate=2e-3)
             torch.save(model.state_dict(), path)
+        if not self.find(network=network, variant="digital"):
             self.add(network=network, variant="digital", **score(model, test), seconds=time.process_time() - start)
         return Work(model=model.eval(), draw=draw, test=test)
 
