@@ -1,10 +1,13 @@
-"""Costs beside what their sources print, and ResNet-20 on four architectures.
+"""Costs beside what their sources print, and trained networks on five architectures.
 
     python -m benchmarks.cost                                        # checks of prices, counts and circuits
     python -m benchmarks.cost --data FOLDER --network resnet20 --out FILE.jsonl   # run what is missing, print the table
 
 Every row of the table is one line of a JSON-lines file, written when it is known: an interrupted run goes on where it
 stopped.
+
+The rows "thresholds" have thresholds in place of every ReLU, learned on the programmed chip; "raised thresholds" had them
+lifted before above a quarter of each neuron's positive values.
 """
 
 import argparse
@@ -27,7 +30,7 @@ from crossbar.cost.component_events import component_events, energy_of_event
 from crossbar.examples import accuracy, load_cifar10, load_resnet20, load_vgg16
 
 LOADERS = {"resnet20": load_resnet20, "vgg16": load_vgg16}
-DIGITAL = {"resnet20": {"fc": None}, "vgg16": {"classifier": None}}
+DIGITAL = {"resnet20": {"fc": None}, "vgg16": {"2": None}}
 NEURRAM = [
     ("3, 1", 1, (3,), (1,), 2.122, 43.08),
     ("4, 2", 2, (4,), (1,), 1.793, 40.33),
@@ -57,8 +60,9 @@ VARIANTS: dict[str, xb.CrossbarConfig] = {
     "squeezed by 3": dataclasses.replace(DENSE, mapping=dataclasses.replace(DENSE.mapping, squeezed_planes=3)),
     "6-bit ADC": dataclasses.replace(DENSE, adc=xb.ADC(bits=6, range="calibrated")),
     "thresholds": DENSE,
+    "raised thresholds": DENSE,
 }
-BIT_BY_BIT = ("ISAAC_2016", "PUMA_2019")
+BIT_BY_BIT = ("ISAAC_2016", "PUMA_2019", "SURVEY_22NM")
 AT_ONCE = ("NEURRAM_2022", "HERMES_2022")
 
 
@@ -177,26 +181,49 @@ def counting(data: Path, images: int) -> Iterator[str]:
     yield f"the whole of count_events once, with the circuits of all arrays: {whole / plain:.2f} reads of this batch"
 
 
-def study(network: str, data: Path, out: Path, *, train: int, test: int, counted: int) -> None:
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Images:
+    """How many images of each kind."""
+
+    train: int
+    """To adapt batch norms and learn thresholds."""
+    test: int
+    """For the accuracy."""
+    counted: int
+    """For the events, the first of those."""
+    vectors: int
+    """Of eight of the training images, for the range of each converter."""
+    epochs: int
+    """Over the training images, to learn thresholds."""
+
+
+def study(network: str, data: Path, out: Path, images: Images, only: list[str] | None) -> None:
     """Run every variant that is not in the file."""
-    done = {(line["variant"], line["inputs"]) for line in lines(out)}
-    training, tests = load_cifar10(data, train=train, test=test)
+    done = {(line["network"], line["variant"], line["inputs"]) for line in lines(out)}
+    training, tests = load_cifar10(data, train=images.train, test=images.test)
     for name, config in VARIANTS.items():
         for kind, inputs in (("bit by bit", config.inputs), ("at once", WHOLE)):
-            if (name, kind) in done or (name == "ISAAC" and kind == "at once"):
+            key = f"{name}, {kind}"
+            if (network, name, kind) in done or key == "ISAAC, at once" or (only and key not in only):
                 continue
+            start = time.process_time()
             model = LOADERS[network](data)
-            if name == "thresholds":
-                model = mime.attach_thresholds(model, next(iter(training.batches(4)))[0][:4])
+            line = {"network": network, "variant": name, "inputs": kind, **dataclasses.asdict(images)}
+            line["digital"] = accuracy(model, tests)
+            if "thresholds" in name:
+                model = mime.attach_thresholds(model, training.images[:4])
             analog = programmed(model, dataclasses.replace(config, inputs=inputs), DIGITAL[network])
-            calibrate_adc_ranges(analog, training.first(8).batches(8))
+            calibrate_adc_ranges(analog, training.first(8).batches(8), vectors=images.vectors)
             adapt_batchnorm(analog, list(training.batches(25)))
-            if name == "thresholds":
-                raise_thresholds(analog, next(iter(training.batches(50)))[0])
-            counts = count_events(analog, tests.first(counted).batches(10))
-            line = {"network": network, "variant": name, "inputs": kind, "images": test}
+            if "raised" in name:
+                raise_thresholds(analog, training.images[:50])
+                line["before training"] = accuracy(analog, tests, batch=25)
+            if "thresholds" in name:
+                mime.calibrate_thresholds(analog, list(training.batches(25)), epochs=images.epochs)
             line["accuracy"] = accuracy(analog, tests, batch=25)
+            counts = count_events(analog, tests.first(images.counted).batches(10))
             line["costs"] = dict(prices(counts, BIT_BY_BIT if kind == "bit by bit" else AT_ONCE))
+            line["seconds"] = time.process_time() - start
             with out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(line) + "\n")
 
@@ -240,13 +267,18 @@ def lines(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()] if path.is_file() else []
 
 
-def table(path: Path) -> Iterator[str]:
-    yield "| variant | inputs | accuracy | architecture | energy | skipped | latency | area | arrays |"
-    yield "|---|---|---|---|---|---|---|---|---|"
+def table(path: Path, network: str) -> Iterator[str]:
+    yield "| variant | inputs | accuracy | architecture | node | energy | skipped | latency | area | arrays |"
+    yield "|---|---|---|---|---|---|---|---|---|---|"
     for line in lines(path):
+        if line["network"] != network:
+            continue
+        right, images = line["accuracy"], line["test"]
+        error = (right * (1 - right) / images) ** 0.5
         for name in dict.fromkeys(key.split()[0] for key in line["costs"]):
             cost, skipped = line["costs"][f"{name} none"], line["costs"][f"{name} arrays"]
-            start = f"| {line['variant']} | {line['inputs']} | {line['accuracy']:.1%} | {name} |"
+            start = f"| {line['variant']} | {line['inputs']} | {100 * right:.1f} ± {100 * error:.1f} % | {name} | "
+            start += f"{ARCHITECTURES[name].node * 1e9:.0f} nm |"
             if "refused" in cost:
                 yield f"{start} no price: the converter lies outside its law | | | | |"
                 continue
@@ -266,21 +298,18 @@ def main() -> None:
     parser.add_argument("--data", type=Path)
     parser.add_argument("--network", choices=sorted(LOADERS), help="run the table of a network")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/cost.jsonl"))
-    parser.add_argument("--train", type=int, default=75)
-    parser.add_argument("--test", type=int, default=100)
+    parser.add_argument("--train", type=int, default=200)
+    parser.add_argument("--test", type=int, default=500)
     parser.add_argument("--counted", type=int, default=5)
+    parser.add_argument("--vectors", type=int, default=512)
+    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--only", action="append", help="a row, such as 'dense, at once'; may be given several times")
     options = parser.parse_args()
     torch.set_num_threads(1)
     if options.network is not None:
-        study(
-            options.network,
-            options.data,
-            options.out,
-            train=options.train,
-            test=options.test,
-            counted=options.counted,
-        )
-        print("\n".join(table(options.out)))
+        images = Images(**{f.name: getattr(options, f.name) for f in dataclasses.fields(Images)})
+        study(options.network, options.data, options.out, images, options.only)
+        print("\n".join(table(options.out, options.network)))
         return
     print(f"{'':<52}{'ours':>12}{'source':>12}")
     for text in (*published(), *neurram(), *conversions(), *circuits()):

@@ -1,7 +1,7 @@
 """Accuracy and crossbars of SME's mapping next to named baselines, on trained CIFAR-10 networks.
 
 Usage: python -m benchmarks.sme DATA [--networks resnet20 separable vgg16] [--images 2000] [--search-images 4000]
-       [--chips 1] [--size 64] [--no-device] [--only WORD ...]
+       [--chips 1] [--size 64] [--packing absent] [--no-device] [--only WORD ...]
 
 DATA holds cifar10.npz and the trained weights; the separable network is trained here and kept in OUT. All convolutions
 lie on crossbars of one-bit cells (ISAAC's of two bits), the classifier is digital; inputs are 8 bits, bit by bit.
@@ -212,6 +212,9 @@ def main() -> None:
     parser.add_argument("--chips", type=int, default=1, help="chips of the RRAM columns")
     parser.add_argument("--training-images", type=int, default=4000)
     parser.add_argument("--size", type=int, default=64)
+    parser.add_argument(
+        "--packing", default="none", choices=("none", "absent", "g_min"), help="groups of a convolution that share arrays"
+    )
     parser.add_argument("--no-device", action="store_true", help="ideal arrays only")
     parser.add_argument("--no-search", action="store_true", help="fixed squeezes only")
     parser.add_argument("--families", nargs="+", default=FAMILIES, choices=FAMILIES, help="mappings to squeeze")
@@ -231,8 +234,10 @@ def main() -> None:
     for name in arguments.networks:
         model, classifier = networks[name]()
         size = arguments.size
-        dense = xb.MappingConfig(weight_bits=9, cell_bits=1, rows=size, cols=size)
-        print(f"\n{name}, {size}x{size} arrays: ", end="")
+        dense = xb.MappingConfig(
+            weight_bits=9, cell_bits=1, rows=size, cols=size, group_packing=arguments.packing
+        )
+        print(f"\n{name}, {size}x{size} arrays, groups packed: {arguments.packing}: ", end="")
         run(
             Study(
                 model=model,

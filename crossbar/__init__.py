@@ -45,8 +45,8 @@ Spikes
     gradients are in `crossbar.spiking`.
 Energy, latency, area
     count_events, cost_report, cost_table, compare_costs, peak_report, write_cost, tops_per_watt; prices: Architecture,
-    Component, `xb.architectures`, scale_to_node, architecture_to_json, architecture_from_json; converters: AbstractADCLaw,
-    FixedADC, IsaacScalingADC, LinearInBitsADC, SurveyADC.
+    Component, `xb.architectures`, scale_to_node, component_from_hwcomponents, architecture_to_json, architecture_from_json;
+    converters: AbstractADCLaw, FixedADC, IsaacScalingADC, LinearInBitsADC, SurveyADC.
 Studies
     Sweep, with_fields, process_pool, load_sweep, sweep_status, sweep_failures, SweepError, export_netcdf.
 Pictures
@@ -98,6 +98,7 @@ from crossbar.cost import architecture_from_json as architecture_from_json
 from crossbar.cost import architecture_to_json as architecture_to_json
 from crossbar.cost import architectures as architectures
 from crossbar.cost import compare_costs as compare_costs
+from crossbar.cost import component_from_hwcomponents as component_from_hwcomponents
 from crossbar.cost import cost_report as cost_report
 from crossbar.cost import cost_table as cost_table
 from crossbar.cost import count_events as count_events

@@ -89,6 +89,12 @@ class CrossbarConfig:
             )
         self._check_collapsed()
         self._check_training()
+        if self.compensation is not None and self.mapping.group_packing == "g_min":
+            raise FieldValueError(
+                "`compensation` makes up for the wires within a group, not for what idle cells carry to other groups. Got "
+                "mapping.group_packing='g_min'. Use group_packing='absent' or 'none', or compensation=None.",
+                "compensation",
+            )
         check_read_voltage(self.device, self.inputs.read_voltage)
         if self.adc is not None and self.adc.subtraction == "analog" and not self.mapping.sign_encoding.has_pairs:
             able = " or ".join(repr(name) for name, encoding in ENCODINGS.items() if encoding.has_pairs)
@@ -123,6 +129,13 @@ class CrossbarConfig:
                 "plan",
             )
 
+        if self.idle_cells_see_fresh_noise:
+            raise FieldValueError(
+                "`plan='collapsed'` draws fresh read noise group by group, but that of idle cells joins the groups of an "
+                "array (mapping.group_packing='g_min'). Use plan='tiled' or 'auto', or group_packing='absent'.",
+                "plan",
+            )
+
     def _check_training(self) -> None:
         training, mapping = self.training, self.mapping
         if training.wires and self.compensation is not None:
@@ -139,6 +152,11 @@ class CrossbarConfig:
                 f"{mapping.encoding!r}, squeezed_planes={mapping.squeezed_planes}.",
                 "training",
             )
+
+    @property
+    def idle_cells_see_fresh_noise(self) -> bool:
+        """Whether read noise is drawn at every read for idle cells between groups of a convolution."""
+        return self.fresh_read_noise and self.mapping.group_packing == "g_min"
 
     @property
     def shifted_rows_see_fresh_noise(self) -> bool:

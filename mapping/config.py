@@ -38,9 +38,10 @@ class MappingConfig:
     slicing
         Slices of a weight in arrays of their own (inter), or side by side on the bit lines of one array (intra).
     group_packing
-        Groups of a convolution in arrays of their own (none), or as many in one array as fit, on its diagonal, without
-        cells where word lines of one group cross bit lines of another (absent). What an array gives is the same but for
-        its wires.
+        Groups of a convolution in arrays of their own (none), or as many in one array as fit, on its diagonal. Where word
+        lines of one group cross bit lines of another there is then no cell (absent: what an array gives is the same but
+        for its wires), or an idle one at the lowest conductance (g_min), which conducts: the periphery subtracts what
+        such cells add without wires, and what wires, errors, noise and drift make of it is crosstalk between groups.
     reference_column
         Give every array one bit line more than `cols`, of cells in the middle of the window, and subtract it from the
         others (encodings with an offset). Else the offset is subtracted as a number, which neither wires nor drift act
@@ -66,7 +67,7 @@ class MappingConfig:
     encoding: str = "differential"
     pairs: Literal["arrays", "bit_lines", "word_lines"] = "arrays"
     slicing: Literal["inter", "intra"] = "inter"
-    group_packing: Literal["none", "absent"] = "none"
+    group_packing: Literal["none", "absent", "g_min"] = "none"
     reference_column: bool = False
     granularity: Literal["tensor", "output"] = "tensor"
     quantizer: AbstractQuantizer | None = None
@@ -90,7 +91,7 @@ class MappingConfig:
         check_choice("encoding", self.encoding, tuple(ENCODINGS))
         check_choice("pairs", self.pairs, tuple(PAIR_LAYOUTS))
         check_choice("slicing", self.slicing, ("inter", "intra"))
-        check_choice("group_packing", self.group_packing, ("none", "absent"))
+        check_choice("group_packing", self.group_packing, ("none", "absent", "g_min"))
         check_choice("granularity", self.granularity, ("tensor", "output"))
         if self.cell_bits > self.weight_bits:
             raise FieldValueError(

@@ -1,9 +1,10 @@
 """Several groups of a convolution in one array.
 
 A group of a depthwise convolution has a few word lines and one bit line per plane, so that an array of its own holds next
-to nothing. Groups that share an array lie on its diagonal, each on word lines and bit lines of its own; where word lines of
-one group cross bit lines of another there is no cell. No current then reaches another group's bit lines, and only the
-lengths of wire up to a group tell it from one in an array of its own.
+to nothing. Groups that share an array lie on its diagonal, each on word lines and bit lines of its own. Where word lines of
+one group cross bit lines of another there may be no cell: no current then reaches another group's bit lines, and only the
+lengths of wire up to a group tell it from one in an array of its own. In an array whose cells all exist there are idle ones
+at the lowest conductance instead, whose currents reach the bit lines of all groups.
 """
 
 from dataclasses import replace
@@ -81,4 +82,5 @@ def pack_groups(placement: Placement, config: MappingConfig) -> Placement:
     if empty_rows:  # the last array's word lines lie next to the sense end
         for name in (*_PER_ROW, "levels", "used"):
             packed[name][-stacks:] = packed[name][-stacks:].roll(empty_rows, 1)
-    return replace(placement, **packed)
+    crossed = together if config.group_packing == "g_min" else 1
+    return replace(placement, **packed, crossed_groups=crossed)

@@ -28,7 +28,8 @@ class Placement:
     levels
         Cell levels, unsigned integers, (tiles, rows, cols).
     used
-        Whether a cell exists, bool, (tiles, rows, cols); an unused cell conducts nothing, one at level 0 has g_min.
+        Whether a cell holds a part of a weight or of a reference, bool, (tiles, rows, cols). One at level 0 has g_min;
+        others conduct nothing, but for `crossings`.
     row_index
         Input that drives each row, -1 for none, int32, (tiles, rows).
     row_shift
@@ -60,6 +61,8 @@ class Placement:
         Word lines and bit lines of a physical array, of which the tiles show the used part.
     references
         Reference columns, numbered as outputs after the real ones.
+    crossed_groups
+        Groups that share an array and have cells at g_min where their lines cross; 1: no such cells.
     """
 
     levels: Tensor
@@ -79,6 +82,7 @@ class Placement:
     planes: int
     array_shape: tuple[int, int]
     references: int = 0
+    crossed_groups: int = 1
 
     def __repr__(self) -> str:
         """Say how many arrays it takes, not what is in them."""
@@ -100,6 +104,19 @@ class Placement:
     def has_opposite_rows(self) -> bool:
         """Whether adjacent word lines carry an input with both signs, so that bit lines give differences of pairs."""
         return bool((self.row_sign < 0).any())
+
+    @property
+    def crossings(self) -> Tensor | None:
+        """Cells at g_min where word lines of one group cross bit lines of another, (tiles, rows, cols); None: none."""
+        if self.crossed_groups == 1:
+            return None
+        return (self.row_index >= 0)[:, :, None] & (self.column_index >= 0)[:, None, :] & ~self.used
+
+    @property
+    def present(self) -> Tensor:
+        """Whether a cell exists, bool, (tiles, rows, cols)."""
+        crossings = self.crossings
+        return self.used if crossings is None else self.used | crossings
 
     @property
     def inputs_per_group(self) -> int:

@@ -57,7 +57,7 @@ def mappings(draw, levels):
         mapping = replace(mapping, squeezed_planes=draw(st.sampled_from(mapping.squeezable_planes())))
     if mapping.encoding == "differential" and mapping.rows > 1 and not mapping.merge_columns:
         mapping = replace(mapping, pairs=draw(st.sampled_from(["arrays", "bit_lines", "word_lines"])))
-    mapping = replace(mapping, group_packing=draw(st.sampled_from(["none", "absent"])))
+    mapping = replace(mapping, group_packing=draw(st.sampled_from(["none", "absent", "g_min"])))
     sparse = mapping.merge_columns or mapping.release_empty or mapping.squeezed_planes
     if mapping.encoding == "offset" and not sparse and mapping.group_packing == "none":
         mapping = replace(mapping, reference_column=draw(st.booleans()))

@@ -47,7 +47,7 @@ def memory_report(bank: TaskBank) -> xr.Dataset:
     weights = shared + parent.head + parent.batchnorm
     full = weights + sum(shared + parent.batchnorm + child.head for child in own)
     numbers = [weights + sum(sum(child) for child in own), weights + sum(child.head for child in own), full, full]
-    cells = sum(int(layer.array.placement.used.sum()) for layer in _programmed(bank))
+    cells = sum(int(layer.array.placement.present.sum()) for layer in _programmed(bank))
     sites = [threshold for _, threshold in named_thresholds(bank.model)]
     stored = sum(site.threshold.numel() for site in sites)
     width = next(bank.model.parameters()).element_size()

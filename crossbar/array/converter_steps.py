@@ -49,7 +49,7 @@ def adc_steps(solved: SolvedArrays, found: Conversions) -> Tensor | None:
         largest = _column_currents(solved, found)
     else:
         # Of two word lines that carry an input with both signs, one adds to the current.
-        rows = (placement.used & (placement.row_sign > 0)[:, :, None]).sum(1)  # cells of a bit line, (tiles, cols)
+        rows = (placement.present & (placement.row_sign > 0)[:, :, None]).sum(1)  # cells of a bit line, (tiles, cols)
         largest = (rows * config.device.g_max).to(solved.transfer.dtype)
     return adc_step(
         config.adc,

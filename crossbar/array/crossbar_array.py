@@ -9,7 +9,6 @@ import torch
 from torch import Tensor, nn
 
 from crossbar.array.checksum import checksum, state_tensors
-from crossbar.array.collapse import digital_weight
 from crossbar.array.conversions import Conversions, find_conversions
 from crossbar.array.converter_steps import calibrated_adc, errors_of_units
 from crossbar.array.corrections import CORRECTIONS, Corrections
@@ -17,6 +16,7 @@ from crossbar.array.frozen import FrozenChip, frozen_chip, require_arrays, store
 from crossbar.array.kept import kept_on_error
 from crossbar.array.loading import check_complete, check_undamaged, described, finish_loading, take_over, upgraded
 from crossbar.array.operation_units import split_rows
+from crossbar.array.periphery import digital_output
 from crossbar.array.programming import (
     check_drawable,
     draw_placement_faults,
@@ -27,7 +27,6 @@ from crossbar.array.programming import (
     transfer_variance,
 )
 from crossbar.array.reads import READS, AbstractRead, Plan, choose_plan
-from crossbar.array.reads.base import offset_output
 from crossbar.array.solved import SolvedArrays
 from crossbar.array.training import code_spread, left_out
 from crossbar.array.wiring import VectorWiring, Wiring
@@ -78,7 +77,7 @@ class CrossbarArray(nn.Module):
         super().__init__()
         self.config = config
         self.groups = groups
-        self.plan: Plan = choose_plan(config)
+        self.plan: Plan = choose_plan(config, groups=groups)
         self._shape: dict[str, Any] = {}
         self._converters_bypassed = False
         for name in (*_PLACEMENT, *_CELLS, *_COMPENSATED, "transfer", "converter_errors", "time", "weight_mark"):
@@ -269,7 +268,7 @@ class CrossbarArray(nn.Module):
         """Return the transfer matrices that reads see at time `t`, the present one by default [S], (tiles, rows, cols)."""
         placement = self.placement
         t = float(self.time) if t is None else t
-        conductance = conductance_at(self.config.device, self.cells, t).masked_fill(~placement.used, 0)
+        conductance = conductance_at(self.config.device, self.cells, t).masked_fill(~placement.present, 0)
         with torch.autocast(conductance.device.type, enabled=False):
             return read_transfer(placement, self.config, conductance).contiguous()
 
@@ -331,15 +330,8 @@ class CrossbarArray(nn.Module):
     @torch.no_grad()
     def read_vectors(self, codes: Tensor, *, digital: bool = True) -> Tensor:
         """Read codes (vectors, inputs) -> (vectors, outputs); without `digital`, what the arrays alone give."""
-        wiring = VectorWiring(self.groups)
-        outputs = self.read(codes, wiring)
-        placement = self.placement
-        added = None if digital else digital_weight(placement, self.config.device, common=self.common)
-        if added is not None:
-            weight = (added * placement.scale).t().to(outputs.dtype)
-            outputs = outputs - wiring.linear_map(codes + self.config.inputs.offset_code, weight)
-        ideal = None if digital else offset_output(placement, self.config)
-        return outputs if ideal is None else outputs + ideal
+        outputs = self.read(codes, VectorWiring(self.groups))
+        return outputs if digital else outputs - digital_output(codes, self.placement, self.config, common=self.common)
 
     def get_extra_state(self) -> Tensor:
         """Return config, placement numbers and a checksum over all of the state, as JSON in a uint8 tensor."""

@@ -22,13 +22,13 @@ def split_rows(placement: Placement, parallel_rows: int) -> Placement:
         (units, parallel_rows, cols), the units of a tile in the order of its rows.
     """
     driven = driven_units(placement, parallel_rows)
-    used = split_tile_rows(placement.used, parallel_rows)
+    used, present = (split_tile_rows(cells, parallel_rows) for cells in (placement.used, placement.present))
     column_index = placement.column_index.repeat_interleave(units_per_tile(placement, parallel_rows), 0)
     units = replace(
         placement,
         levels=split_tile_rows(placement.levels, parallel_rows),
         used=used,
-        column_index=column_index.masked_fill(~used.any(1), -1),
+        column_index=column_index.masked_fill(~present.any(1), -1),
         row_index=split_tile_rows(placement.row_index[:, :, None] + 1, parallel_rows)[:, :, 0] - 1,
         row_shift=split_tile_rows(placement.row_shift[:, :, None], parallel_rows)[:, :, 0],
         row_sign=split_tile_rows(placement.row_sign[:, :, None] - 1, parallel_rows)[:, :, 0] + 1,

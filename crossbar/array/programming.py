@@ -42,7 +42,7 @@ def target_conductance(placement: Placement, device: Device) -> Tensor:
     if placement.references:
         reference = placement.column_index >= placement.outputs
         target.masked_fill_(reference[:, None, :], (device.g_min + device.g_max) / 2)
-    return target.masked_fill_(~placement.used, 0)
+    return target.masked_fill_(~placement.present, 0)
 
 
 def program_placement(
@@ -81,7 +81,13 @@ def program_placement(
         matrices = getattr(cells, f.name)
         in_tiles = None if matrices is None else gather_cells(placement, matrices)
         tiles[f.name] = None if in_tiles is None else in_tiles.masked_fill(~placement.used, 0)
-    return ProgrammedCells(**tiles)
+    programmed = ProgrammedCells(**tiles)
+    crossings = placement.crossings
+    if crossings is None:
+        return programmed
+    idle_target = torch.full_like(programmed.target, device.g_min)
+    idle = program_cells(_as_drawn(device), idle_target, generator=fork_generator(generator))
+    return _joined(programmed, idle, lambda part, other: torch.where(crossings, other, part))
 
 
 def check_drawable(config: CrossbarConfig) -> None:
@@ -138,15 +144,25 @@ def _program_matrices(
         return program_cells(device, target, faults=faults, generator=generator)
     own_stream = fork_generator(generator)
     weights = program_cells(device, target[..., : placement.outputs], faults=faults, generator=generator)
-    if device.stuck is not None:  # known faults are named by plane, input and output
-        device = replace(device, stuck=replace(device.stuck, given=()))
-    references = program_cells(device, target[..., placement.outputs :], generator=own_stream)
+    references = program_cells(_as_drawn(device), target[..., placement.outputs :], generator=own_stream)
+    return _joined(weights, references, lambda part, other: torch.cat([part, other], -1))
+
+
+def _as_drawn(device: Device) -> Device:
+    """Return a device without known faults, which are named by plane, input and output of weights."""
+    return device if device.stuck is None else replace(device, stuck=replace(device.stuck, given=()))
+
+
+def _joined(
+    weights: ProgrammedCells, others: ProgrammedCells, join: Callable[[Tensor, Tensor], Tensor]
+) -> ProgrammedCells:
+    """Join the cells of weights and others, field by field."""
     joined: dict[str, Any] = {}
     for f in fields(weights):
-        part, other = getattr(weights, f.name), getattr(references, f.name)
+        part, other = getattr(weights, f.name), getattr(others, f.name)
         if part is not None and other is None:  # faults that are known of weights only
-            other = torch.zeros_like(references.target, dtype=part.dtype)
-        joined[f.name] = None if part is None else torch.cat([part, other], -1)
+            other = torch.zeros_like(others.target, dtype=part.dtype)
+        joined[f.name] = None if part is None else join(part, other)
     return ProgrammedCells(**joined)
 
 
@@ -201,13 +217,13 @@ def transfer_variance(
     variance = read_noise_variance(config.device, conductance, cells, t)
     if variance is None:
         return None
-    variance = variance.masked_fill(~placement.used, 0)
+    variance = variance.masked_fill(~placement.present, 0)
     rows = parallel_rows(placement, config)
     if rows is not None:
         variance = split_tile_rows(variance, rows)[driven_units(placement, rows)]
     if config.wires.ideal or not placement.tiles:
         return variance
-    conductance = conductance.masked_fill(~placement.used, 0)
+    conductance = conductance.masked_fill(~placement.present, 0)
     with torch.autocast(conductance.device.type, enabled=False):
         own, common = _as_read(placement, config, conductance, _sensitivities).chunk(2, -1)
     return variance * noise_share(own, common, transfer, evenness=_evenness(config))

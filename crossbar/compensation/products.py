@@ -121,8 +121,8 @@ def program_by_products(
     Raises
     ------
     ValueError
-        If a cell has no partner of the other sign, word lines are driven a few at a time, or both `generator` and
-        `seed` are given.
+        If a cell has no partner of the other sign, word lines are driven a few at a time, idle cells join groups of a
+        convolution, or both `generator` and `seed` are given.
     """
     generator = generator_of(generator, seed)
     chosen = settings or ProductProgramming()
@@ -284,6 +284,11 @@ def _require_pairs(array: CrossbarArray, cells: WeightCells) -> None:
         raise ValueError(
             "Programming by products needs a partner of the other sign for every cell: encoding='differential' without "
             f"released or merged columns. Got {array.config.mapping!r}."
+        )
+    if array.placement.crossed_groups > 1:
+        raise ValueError(
+            "Programming by products cannot tell groups of a convolution apart that idle cells join. Got "
+            "mapping.group_packing='g_min'. Use group_packing='absent' or 'none'."
         )
     if parallel_rows(array.placement, array.config) is not None:
         units = int(driven_units(array.placement, array.config.parallel_rows or 1).sum())

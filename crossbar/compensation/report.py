@@ -95,7 +95,7 @@ def _weight(array: CrossbarArray, target: Tensor, *, gain: Tensor | None, common
     conductance = reach.means(target)
     if held.stuck is not None:
         conductance = torch.where(held.stuck, held.programmed, conductance)
-    transfer = read_transfer(array.placement, array.config, conductance.masked_fill(~array.placement.used, 0))
+    transfer = read_transfer(array.placement, array.config, conductance.masked_fill(~array.placement.present, 0))
     rows = parallel_rows(array.placement, array.config)
     placement = array.placement if rows is None else split_rows(array.placement, rows)
     return effective_weight(placement, array.config.device, transfer, gain=gain, common=common)

@@ -68,7 +68,7 @@ def _correct(array: CrossbarArray, smallest: float) -> dict[str, int]:
     correction.clear()
     if cells.stuck is None:
         return dict.fromkeys(_VARIABLES, 0)
-    stuck = cells.stuck & placement.used
+    stuck = cells.stuck & placement.present
     hit = scatter_cells(placement, stuck.to(cells.programmed.dtype))[:, : placement.outputs] > 0
     missing = torch.where(hit, placement.to_weight() - _expected_weight(array, stuck), 0)
     missing = torch.where(missing.abs() >= smallest * placement.scale.abs(), missing, 0)
@@ -87,7 +87,7 @@ def _expected_weight(array: CrossbarArray, stuck: Tensor) -> Tensor:
     """Return the weight that the conductances asked for and the stuck ones stand for, (inputs per group, outputs)."""
     cells, config = array.cells, array.config
     asked = replace(cells, programmed=torch.where(stuck, cells.programmed, cells.target), read_deviation=None)
-    conductance = conductance_at(config.device, asked, float(array.time)).masked_fill(~array.placement.used, 0)
+    conductance = conductance_at(config.device, asked, float(array.time)).masked_fill(~array.placement.present, 0)
     rows = parallel_rows(array.placement, config)
     placement = array.placement if rows is None else split_rows(array.placement, rows)
     transfer = read_transfer(array.placement, config, conductance)

@@ -8,6 +8,7 @@ from crossbar.cost.adc_laws import LinearInBitsADC as LinearInBitsADC
 from crossbar.cost.adc_laws import SurveyADC as SurveyADC
 from crossbar.cost.architecture import Architecture as Architecture
 from crossbar.cost.architectures import ARCHITECTURES as ARCHITECTURES
+from crossbar.cost.bridge import component_from_hwcomponents as component_from_hwcomponents
 from crossbar.cost.comparison import compare_costs as compare_costs
 from crossbar.cost.component import Component as Component
 from crossbar.cost.cost_report import cost_report as cost_report

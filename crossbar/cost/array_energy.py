@@ -76,7 +76,7 @@ def _add_parts(parts: dict[str, float], conductance: Tensor, moments: Tensor, wi
 def _networks(array: CrossbarArray, moments: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield groups of circuits that are driven by themselves: conductances (n, rows, cols), moments (n, rows, rows)."""
     placement, config = array.placement, array.config
-    conductance = conductance_at(config.device, array.cells, float(array.time)).masked_fill(~placement.used, 0)
+    conductance = conductance_at(config.device, array.cells, float(array.time)).masked_fill(~placement.present, 0)
     if not placement.tiles:
         return
     at_once = parallel_rows(placement, config)

@@ -202,7 +202,7 @@ class _Tally:
         read, found = array.read_placement, array.conversions()
         block, blocks = block_of_tile(read, array), len(found.block_tile)
         cells = torch.zeros(blocks, dtype=torch.int64, device=block.device)
-        cells.index_add_(0, block, read.used.sum((1, 2)))
+        cells.index_add_(0, block, read.present.sum((1, 2)))
         at_once = parallel_rows(array.placement, array.config)
         tile = torch.arange(array.placement.tiles, device=block.device)
         if at_once is not None:
@@ -252,7 +252,7 @@ class _Tally:
             "steps": _of_slowest(sizes, counts.cycles),
             "steps_needed": _of_slowest(sizes, counts.active),
             "arrays": placement.tiles,
-            "cells": int(placement.used.sum()),
+            "cells": int(placement.present.sum()),
             "rows": rows,
             "cols": cols,
             "adc_bits": 0 if config.adc is None else config.adc.bits,

@@ -57,7 +57,7 @@ def write_cost(
     for name, layer in layers.items():
         given = pulses_per_cell[name] if isinstance(pulses_per_cell, Mapping) else pulses_per_cell
         mean = _mean_pulses(given, layer.array.config.device.programming, a)
-        per_array = layer.array.placement.used.sum((1, 2)).tolist()
+        per_array = layer.array.placement.present.sum((1, 2)).tolist()
         cells, largest = sum(per_array), max(per_array, default=0)
         time = mean * pulse_time / a.cells_written_at_a_time
         rows.append((cells, cells * mean, cells * mean * pulse_energy, largest * time, cells * time))

@@ -48,7 +48,7 @@ def plot_wire_losses(array: CrossbarArray, *, title: str = "") -> "Figure":
     if not any((wires.row, wires.column, wires.driver, wires.sense)):
         raise ValueError("`array` must have wires with resistance to show a drop. Got ideal wires.")
     placement = array.placement
-    conductance = conductance_at(array.config.device, array.cells, float(array.time)).masked_fill(~placement.used, 0)
+    conductance = conductance_at(array.config.device, array.cells, float(array.time)).masked_fill(~placement.present, 0)
     lost = 1 - transfer_matrix(conductance.double(), wires) / conductance.double()  # (tiles, rows, cols), NaN at G = 0
     means = torch.nanmean(lost.flatten(1), dim=1)
     worst = int(means.nan_to_num(-1.0).argmax())

@@ -49,7 +49,8 @@ def dense_footprint(
     units = full * -(-rows // unit) + -(-rest // unit)  # of all row blocks together
     units_of_groups = groups * units
     if together > 1:  # a group may begin and end within a unit
-        units_of_groups = groups // together * _units(rest, unit, together) + _units(rest, unit, groups % together)
+        met = _all_units if config.group_packing == "g_min" else _units
+        units_of_groups = groups // together * met(rest, unit, together) + met(rest, unit, groups % together)
     lines_of_output = 1 if subtract_pairs else layout.arrays * layout.bit_lines
     lines = lines_of_output * planes * outputs + references // row_blocks
     return Footprint(
@@ -64,3 +65,8 @@ def dense_footprint(
 def _units(rows: int, unit: int, groups: int) -> int:
     """Return how many units of word lines the groups of `rows` lines each meet, summed over groups of one array."""
     return sum(-(-(place + 1) * rows // unit) - place * rows // unit for place in range(groups))
+
+
+def _all_units(rows: int, unit: int, groups: int) -> int:
+    """Return the same where all word lines of an array have cells on the bit lines of every group."""
+    return groups * -(-groups * rows // unit)

@@ -66,7 +66,9 @@ def footprint(
     """
     rows, cols = placement.array_shape
     lines_per_converter = 2 if subtract_pairs and not placement.has_opposite_rows else 1
-    columns = _by_unit(placement.used, parallel_rows).any(2).sum(2)  # with a cell on the unit's lines, (tiles, units)
+    columns = (
+        _by_unit(placement.present, parallel_rows).any(2).sum(2)
+    )  # with a cell on the unit's lines, (tiles, units)
     lines, shifts = (_by_unit(values, parallel_rows) for values in (placement.row_index + 1, placement.row_shift))
     own_cycles = (
         [[cycles(shift) for shift in of_tile] for of_tile in shifts.amax(2).tolist()] if columns.numel() else []

@@ -52,6 +52,8 @@ ARRANGEMENTS = {
     "packed groups intra": {"group_packing": "absent", "slicing": "intra"},
     "packed groups sorted and released": {"group_packing": "absent", "row_order": "sorted", "release_empty": True},
     "packed groups merged": {"group_packing": "absent", "merge_columns": True},
+    "packed groups with idle cells": {"group_packing": "g_min"},
+    "packed groups with idle cells merged": {"group_packing": "g_min", "merge_columns": True, "slicing": "intra"},
     "packed groups on bit lines": {"group_packing": "absent", "encoding": "differential", "pairs": "bit_lines"},
     "packed groups on word lines": {"group_packing": "absent", "encoding": "differential", "pairs": "word_lines"},
 }

@@ -34,7 +34,7 @@ def packings(draw):
         pairs=draw(st.sampled_from(PAIRS[: 3 if ENCODINGS[encoding].has_pairs else 1])),
         slicing=draw(st.sampled_from(["inter", "intra"])),
         row_order=draw(st.sampled_from(["given", "sorted"])),
-        group_packing="absent",
+        group_packing=draw(st.sampled_from(["absent", "g_min"])),
     )
     generator = torch.Generator().manual_seed(draw(st.integers(0, 2**16)))
     return torch.randn(inputs, outputs * groups, generator=generator), groups, config
@@ -80,6 +80,21 @@ def test_ninety_six_channels_take_fourteen_to_an_array():
     assert packed.column_index[-1].tolist() == [*range(84, 96), -1, -1]
 
 
+def test_idle_cells_lie_where_lines_of_groups_cross():
+    config = MappingConfig(rows=40, cols=16, group_packing="g_min")
+    weight = torch.randn(9, 2 * 10, generator=torch.Generator().manual_seed(0))
+    packed, absent = (map_weight(weight, replace(config, group_packing=p), groups=10) for p in ("g_min", "absent"))
+    assert all(torch.equal(tensor, absent.tensors()[name]) for name, tensor in packed.tensors().items())
+    assert (packed.crossed_groups, absent.crossed_groups) == (4, 1)
+    assert absent.crossings is None
+    for tile in range(packed.tiles):
+        group = packed.row_index[tile] // 9
+        owner = packed.column_index[tile] // 2
+        lines = (packed.row_index[tile] >= 0)[:, None] & (packed.column_index[tile] >= 0)
+        assert torch.equal(packed.crossings[tile], lines & (group[:, None] != owner))
+        assert torch.equal(packed.present[tile], lines)
+
+
 def test_groups_that_fill_an_array_stay_apart():
     config = MappingConfig(rows=16, cols=16, group_packing="absent")
     for inputs, outputs in ((9, 1), (2, 9), (40, 2)):
@@ -93,5 +108,7 @@ def test_groups_that_fill_an_array_stay_apart():
 def test_a_reference_column_of_several_groups_is_refused():
     with pytest.raises(ValueError, match=r"`reference_column` needs group_packing='none'.*Got 'absent'"):
         MappingConfig(encoding="offset", reference_column=True, group_packing="absent")
+    with pytest.raises(ValueError, match=r"`reference_column` needs group_packing='none'.*Got 'g_min'"):
+        MappingConfig(encoding="offset", reference_column=True, group_packing="g_min")
     with pytest.raises(ValueError, match="`group_packing` must be one of"):
         MappingConfig(group_packing="dense")

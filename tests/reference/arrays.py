@@ -33,6 +33,8 @@ class Array:
     """(rows, cols); 0 in reference columns."""
     cells: np.ndarray
     """Where there is a cell at all, (rows, cols)."""
+    weights: np.ndarray
+    """Where it holds a part of a weight or a reference; others are idle ones where lines of two groups cross."""
     block: tuple[int, int, int]
     """Group, row block and column block."""
 
@@ -55,7 +57,7 @@ def place(codes, mapping, groups):
             order = np.argsort(-np.abs(own).max(1), kind="stable")
         found, references = _cut(planes, order, mapping, group, width, references)
         arrays += found
-    if mapping.group_packing == "absent":
+    if mapping.group_packing != "none":
         arrays = share_arrays(arrays, mapping, groups)
     if mapping.squeezed_planes:
         arrays = squeeze(arrays, mapping)
@@ -106,6 +108,7 @@ def _cut(planes, order, mapping, group, width, references):
                         lines=tuple(lines),
                         levels=np.array(levels),
                         cells=np.ones((len(own), len(lines)), dtype=bool),
+                        weights=np.ones((len(own), len(lines)), dtype=bool),
                         block=(group, row_block, column_block),
                     )
                 )
@@ -135,6 +138,7 @@ def share_arrays(arrays, mapping, groups):
     for start in range(0, groups, together):
         for stack in range(len(first)):
             members = [arrays[group * len(first) + stack] for group in range(start, min(start + together, groups))]
+            own = scipy.linalg.block_diag(*(array.weights for array in members))
             shared.append(
                 Array(
                     inputs=sum((array.inputs for array in members), ()),
@@ -142,7 +146,8 @@ def share_arrays(arrays, mapping, groups):
                     shifts=sum((array.shifts for array in members), ()),
                     lines=sum((array.lines for array in members), ()),
                     levels=scipy.linalg.block_diag(*(array.levels for array in members)),
-                    cells=scipy.linalg.block_diag(*(array.cells for array in members)),
+                    cells=np.ones_like(own) if mapping.group_packing == "g_min" else own,
+                    weights=own,
                     block=(start, 0, 0),
                 )
             )
@@ -211,14 +216,15 @@ def merge(arrays, cols):
             for number, line in enumerate(array.lines):
                 column = array.levels[:, number]
                 if column.any():
-                    cells = tuple(array.cells[:, number])
+                    cells = tuple(array.cells[:, number]), tuple(array.weights[:, number])
                     kept.setdefault((line.output, line.bits, tuple(column), cells), []).append(line)
         columns = []
         for (_, _, column, cells), lines in kept.items():
             significance = sum(line.significance for line in lines)
             if significance:
-                columns.append((replace(lines[0], significance=significance), column, cells))
+                columns.append((replace(lines[0], significance=significance), column, *cells))
         for first in range(0, len(columns), cols):
-            lines, levels, cells = zip(*columns[first : first + cols], strict=True)
-            merged.append(replace(same[0], lines=lines, levels=np.array(levels).T, cells=np.array(cells).T))
+            lines, *matrices = zip(*columns[first : first + cols], strict=True)
+            by_name = zip(("levels", "cells", "weights"), matrices, strict=True)
+            merged.append(replace(same[0], lines=lines, **{name: np.array(matrix).T for name, matrix in by_name}))
     return merged

@@ -53,7 +53,7 @@ class Chip:
             raise AssertionError(f"The layer has no tile with rows {rows} and lines {lines}.")
         tile = self._tile[rows, lines]
         used = np.zeros(self._used.shape[1:], dtype=bool)
-        used[len(used) - len(rows) :, : len(lines)] = array.cells
+        used[len(used) - len(rows) :, : len(lines)] = array.weights
         if not np.array_equal(self._used[tile], used):
             raise AssertionError(f"Tile {tile} has cells where it should have none, or none where it should.")
         return tile
@@ -64,7 +64,9 @@ class Chip:
         own = (slice(self._used.shape[1] - len(array.inputs), None), slice(len(array.lines)))
         if not np.array_equal(self._levels[tile][own], array.levels):
             raise AssertionError(f"Tile {tile} stores {self._levels[tile][own]} instead of {array.levels}.")
-        return np.where(array.cells, self._conductance[tile][own], 0)
+        if self._conductance[tile][own][~array.cells].any():
+            raise AssertionError(f"Tile {tile} conducts where there is no cell.")
+        return self._conductance[tile][own]
 
     def converter_errors(self, array):
         """Return gain error, offset and bow [codes] of the converters of an array, (3, cols)."""

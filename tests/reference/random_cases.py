@@ -203,7 +203,7 @@ def _config(rng, *, groups):
         cell_bits=cell_bits,
         rows=int(rng.integers(1, most)),
         cols=int(rng.integers(1, most)),
-        group_packing="absent" if packed else "none",
+        group_packing=_pick(rng, "absent", "g_min") if packed else "none",
         quantizer=quantizer,
         encoding=encoding,
         slicing=_pick(rng, "inter", "intra") if squeezed <= 0 else "inter",

@@ -212,30 +212,25 @@ def finish(total, arrays, codes, offset, config, *, outputs, groups, gain):
                 magnitude[:, line.output] += np.abs(share) * total.magnitude[:, reference.output]
                 slack[:, line.output] += np.abs(share) * total.slack[:, reference.output]
     value, magnitude, slack = value * gain, magnitude * np.abs(gain), slack * np.abs(gain)
-    inputs = codes.shape[1] // groups
-    digital = np.zeros((inputs, outputs)) + offset + carried
+    inputs = codes.shape[1]
+    own = np.arange(inputs)[:, None] // (inputs // groups) == np.arange(outputs) // (outputs // groups)
+    digital = own * (offset + carried)
     if not seen:
-        digital -= resting(arrays, config, inputs, outputs)
+        digital = digital - resting(arrays, config, inputs, outputs)
     driven = codes + (added_code(config.inputs) if config.inputs.bits else 0)
-    per_group = outputs // groups
-    for group in range(groups):
-        own = slice(group * per_group, (group + 1) * per_group)
-        part = driven[:, group * inputs : (group + 1) * inputs]
-        value[:, own] += part @ digital[:, own]
-        magnitude[:, own] += np.abs(part) @ np.abs(digital[:, own])
+    value += driven @ digital
+    magnitude += np.abs(driven) @ np.abs(digital)
     return value, magnitude, slack
 
 
 def resting(arrays, config, inputs, outputs):
-    """Return what the lowest conductance of the cells adds to each weight where wires take nothing."""
+    """Return with what weight the lowest conductance of the cells joins inputs to outputs where wires take nothing."""
     window = Window(config.device.g_min, config.device.g_max)
     matrix = np.zeros((inputs, outputs))
     for array in arrays:
         for (row, sign, shift), cells in zip(array.word_lines, array.cells, strict=True):
             for line in itertools.compress(array.lines, cells):
-                matrix[row % inputs, line.output] += (
-                    sign * line.significance * 2**shift * window.low / window.step(line)
-                )
+                matrix[row, line.output] += sign * line.significance * 2**shift * window.low / window.step(line)
     return matrix
 
 

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from crossbar.array.collapse import effective_weight
+from crossbar.array.crosstalk import cross_product, crosstalk_weight
 from crossbar.array.solved import SolvedArrays
 from crossbar.array.wiring import Wiring
 from crossbar.config import CrossbarConfig
@@ -24,12 +25,14 @@ class AbstractRead(nn.Module, ABC):
     """
 
     weight: Tensor
+    crosstalk: Tensor | None
     offset_error: Tensor | None
 
     def __init__(self, config: CrossbarConfig) -> None:
         super().__init__()
         self.config = config
         self.register_buffer("weight", None)
+        self.register_buffer("crosstalk", None)
         self.register_buffer("offset_error", None, persistent=False)
 
     def prepare(self, solved: SolvedArrays) -> None:
@@ -38,6 +41,7 @@ class AbstractRead(nn.Module, ABC):
             solved.placement, self.config.device, solved.transfer, gain=solved.gain, common=solved.common
         )
         self.weight = weight.t().contiguous()  # (outputs, inputs per group)
+        self.crosstalk = crosstalk_weight(solved.placement, self.config.device, solved.transfer, gain=solved.gain)
         self._take_offset(solved.placement)
         self.prepare_own(solved)
 
@@ -53,6 +57,8 @@ class AbstractRead(nn.Module, ABC):
         """Hold what was derived in `dtype`; nothing will be derived again."""
         self.keep_offset()
         self.weight = self.weight.to(dtype or self.weight.dtype)
+        if self.crosstalk is not None:
+            self.crosstalk = self.crosstalk.to(self.weight.dtype)
 
     @property
     @abstractmethod
@@ -69,6 +75,9 @@ class AbstractRead(nn.Module, ABC):
         weight = self.weight
         weight = weight if weight.dtype == codes.dtype else weight.to(codes.dtype)
         outputs = wiring.linear_map(codes, wiring.shape_weight(weight))
+        if self.crosstalk is not None:
+            crossed = cross_product(wiring.input_vectors(codes), self.crosstalk, len(weight))
+            outputs = outputs + wiring.assemble(crossed, codes)
         offset_error = self.offset_error
         return outputs if offset_error is None else outputs + wiring.per_output(offset_error)
 
@@ -79,7 +88,13 @@ class AbstractRead(nn.Module, ABC):
     def _take_offset(self, placement: Placement) -> None:
         """Keep what the offset of inputs, subtracted for the ideal weights, leaves of the real ones, (outputs,)."""
         offset = self.config.inputs.offset_code
-        self.offset_error = offset * (self.weight.sum(1) - placement.to_weight().sum(0)) if offset else None
+        if not offset:
+            self.offset_error = None
+            return
+        total = self.weight.sum(1)
+        if self.crosstalk is not None:
+            total = total + self.crosstalk.sum(2).flatten()[: len(total)]
+        self.offset_error = offset * (total - placement.to_weight().sum(0))
 
 
 def offset_output(placement: Placement, config: CrossbarConfig) -> Tensor | None:

@@ -26,14 +26,16 @@ class Plan:
     reason: str
 
 
-def choose_plan(config: CrossbarConfig) -> Plan:
-    """Choose the collapsed plan wherever it gives the numbers of the tiled one."""
+def choose_plan(config: CrossbarConfig, *, groups: int = 1) -> Plan:
+    """Choose the collapsed plan wherever it gives the numbers of the tiled one, for a layer of so many groups."""
     if config.plan != "auto":
         return Plan(kind=config.plan, reason=f"the config asks for plan={config.plan!r}")
     if config.adc is None and config.shifted_rows_see_fresh_noise:
         return Plan(kind="tiled", reason="the fresh read noise of a shifted row depends on how its pulses fall")
     if config.adc is None and config.references_see_fresh_noise:
         return Plan(kind="tiled", reason="the fresh read noise of a reference column is common to its bit lines")
+    if config.adc is None and groups > 1 and config.idle_cells_see_fresh_noise:
+        return Plan(kind="tiled", reason="the fresh read noise of idle cells joins the groups of an array")
     if config.adc is None:
         return Plan(kind="collapsed", reason="without an ADC everything after the array is linear")
     reason = f"a {config.adc.bits}-bit ADC converts every tile and cycle by itself"

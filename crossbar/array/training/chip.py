@@ -53,7 +53,7 @@ def fresh_chip(
     t = config.training.time
     # A converter sees the noise of its own read; without one, all inputs of the pass share a draw.
     read = conductance_at if config.adc is not None else read_conductance
-    conductance = read(config.device, cells, t).masked_fill(~placement.used, 0)
+    conductance = read(config.device, cells, t).masked_fill(~placement.present, 0)
     transfer = read_transfer(placement, config, conductance)
     variance = errors = None
     if config.adc is not None:
@@ -106,7 +106,7 @@ def _even_targets(weight: Tensor, placement: Placement, config: CrossbarConfig) 
     if placement.references:
         reference = (placement.column_index >= placement.outputs)[:, None, :]
         target = target.masked_fill(reference, (device.g_min + device.g_max) / 2)
-    return target.masked_fill(~placement.used, 0)
+    return target.masked_fill(~placement.present, 0)
 
 
 def _program(target: Tensor, device: Device, stuck: Tensor | None) -> ProgrammedCells:

@@ -36,7 +36,7 @@ def level_sums(solved: SolvedArrays, found: Conversions) -> LevelSums | None:
         return None
     present = placement.row_index >= 0
     columns = placement.column_index >= 0
-    if not torch.equal(placement.used, present[:, :, None] & columns[:, None, :]):
+    if not torch.equal(placement.present, present[:, :, None] & columns[:, None, :]):
         return None
     if not torch.equal(solved.transfer, target_conductance(placement, device).to(solved.transfer.dtype)):
         return None

@@ -10,6 +10,7 @@ from torch import Tensor
 from crossbar.array.collapse import digital_weight, output_share
 from crossbar.array.conversions import find_conversions
 from crossbar.array.converter_steps import adc_steps, calibrated_adc
+from crossbar.array.crosstalk import cross_product, idle_weight
 from crossbar.array.reads.base import AbstractRead, offset_output
 from crossbar.array.reads.tiled.engine import ReadSettings, read_settings, read_tiles
 from crossbar.array.reads.tiled.operator import describe_read, read_in_graph
@@ -29,6 +30,7 @@ class AbstractTiledRead(AbstractRead):
     scale: Tensor
     share: Tensor | None
     digital: Tensor | None
+    idle: Tensor | None
     offset_output: Tensor | None
 
     def __init__(self, config: CrossbarConfig) -> None:
@@ -37,7 +39,7 @@ class AbstractTiledRead(AbstractRead):
         self.settings: ReadSettings | None = None
         self._description = ""
         self._groups = 1
-        for name in ("scale", "share", "digital", "offset_output", *_TABLES):
+        for name in ("scale", "share", "digital", "idle", "offset_output", *_TABLES):
             self.register_buffer(name, None, persistent=False)
 
     @property
@@ -69,6 +71,8 @@ class AbstractTiledRead(AbstractRead):
         self.share = output_share(placement, solved.gain).to(dtype) if placement.references else None
         digital = digital_weight(placement, config.device, common=solved.common)
         self.digital = None if digital is None else digital.t().to(dtype).contiguous()
+        idle = idle_weight(placement, config.device)
+        self.idle = None if idle is None else idle.to(dtype)
 
     @abstractmethod
     def multiplied(self, tables: ReadTables) -> ReadTables:
@@ -99,6 +103,8 @@ class AbstractTiledRead(AbstractRead):
         if self.digital is not None:
             driven = codes + settings.drive.input_offset
             outputs = outputs + VectorWiring(self._groups).linear_map(driven, self.digital)
+        if self.idle is not None:
+            outputs = outputs - cross_product(codes + settings.drive.input_offset, self.idle, outputs.shape[1])
         outputs = outputs * self.scale
         return outputs if self.offset_output is None else outputs - self.offset_output
 
