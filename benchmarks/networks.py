@@ -1,8 +1,11 @@
-"""Networks people run, on arrays: `python -m benchmarks.networks [--rows 128] [--cols 128] [--decoder]`.
+"""Networks people run, on arrays: `python -m benchmarks.networks [--rows 128] [--sme | --resnet 50 | --decoder]`.
 
-Prints what MobileNet-v2 takes with groups in arrays of their own and packed, layer kind by layer kind. With `--decoder`
-instead: a decoder with random weights (by default the 1.1 billion of TinyLlama's sizes) is made without memory, then
-materialised, programmed and frozen block by block, and reads one token; time, bytes per weight and peak memory.
+Prints what MobileNet-v2 takes with groups in arrays of their own and packed, layer kind by layer kind. Instead, with
+
+- `--sme`: what SME's mapping (arXiv 2103.01705) saves on MobileNet-v2 beside dense and ISAAC's, groups apart and packed;
+- `--resnet 18` or `50` [`--wires`]: time to convert, to program, and to move the clock twice; memory;
+- `--decoder`: a decoder with random weights (by default the 1.1 billion of TinyLlama's sizes) is made without memory, then
+  materialised, programmed and frozen block by block, and reads one token; time, bytes per weight and peak memory.
 """
 
 import argparse
@@ -17,7 +20,10 @@ import torch.nn.functional as F
 from torch import nn
 
 import crossbar as xb
-from mapping.accounting import dense_footprint
+import devices
+from benchmarks.resnet import resnet
+from mapping import SMECodebook, UniformQuantizer, footprint, map_weight
+from mapping.accounting import BASELINES, dense_footprint
 
 MOBILENET_V2 = (
     (1, 16, 1, 1),
@@ -105,6 +111,64 @@ def count_mobilenet(config: xb.MappingConfig) -> None:
     print(f"{'all':24}" + "".join(f"{total:>10}{'':10}" for total in totals.values()))
 
 
+def count_sme(size: int) -> None:
+    """Print arrays, conversions and cycles of MobileNet-v2 in several mappings, groups apart and packed."""
+    torch.manual_seed(0)
+    weights = [
+        (module.weight.detach().flatten(1).t(), getattr(module, "groups", 1))
+        for module in mobilenet_v2().modules()
+        if isinstance(module, nn.Conv2d | nn.Linear)
+    ]
+    dense = xb.MappingConfig(weight_bits=9, cell_bits=1, rows=size, cols=size, quantizer=UniformQuantizer(bits=9))
+    sme = replace(dense, quantizer=SMECodebook(bits=8, window=3))
+    mappings = {"dense inter": dense, "dense intra": BASELINES["dense_intra"](dense)}
+    # ISAAC's unit column belongs to all word lines of an array: packed, its offset is subtracted as a number.
+    mappings["ISAAC, 16 bits in 2-bit cells"] = replace(BASELINES["isaac"](dense), reference_column=False)
+    mappings |= {f"SME (8, 3), squeezed by {planes}": replace(sme, squeezed_planes=planes) for planes in (3, 4, 5)}
+    mappings |= {f"uniform 8, squeezed by {planes}": replace(dense, squeezed_planes=planes) for planes in (3, 4, 5)}
+    print(f"MobileNet-v2, random weights, {size}x{size} arrays; conversions of one read of every layer, thousands")
+    print(f"{'mapping':32}" + "".join(f"{name:>24}" for name in ("groups apart", "packed")))
+    for name, mapping in mappings.items():
+        line = f"{name:32}"
+        for packing in ("none", "absent"):
+            packed = replace(mapping, group_packing=packing)
+            found = [
+                footprint(map_weight(weight, packed, groups=groups), xb.InputConfig(bits=8, dac_bits=1).cycles)
+                for weight, groups in weights
+            ]
+            arrays, conversions = sum(f.crossbars for f in found), sum(f.adc_conversions for f in found)
+            line += f"{arrays:>12}{conversions / 1e3:>12.0f}"
+        print(line, flush=True)
+
+
+def time_resnet(depth: int, *, wires: bool) -> None:
+    """Print CPU and wall time of converting, programming and moving the clock of a ResNet, and its memory."""
+    technology = xb.CrossbarConfig()
+    if wires:
+        drifting = devices.Device(g_min=2e-6, g_max=20e-6, drift=devices.PowerLawDrift(nu=0.04, nu_spread=0.01))
+        technology = xb.CrossbarConfig(device=drifting, wires=xb.Wires(row=5.0, column=10.0, driver=1e3, sense=1e3))
+    model = resnet(depth)
+    before = peak_memory()
+    steps = {
+        "convert": lambda: xb.convert_to_analog(model, technology, inplace=True),
+        "program": lambda: xb.program_analog_weights(model, seed=0),
+        "to 1000 s": lambda: xb.drift_analog_weights(model, 1e3),
+        "to 10000 s": lambda: xb.drift_analog_weights(model, 1e4),
+    }
+    for name, step in steps.items():
+        cpu, wall = time.process_time(), time.perf_counter()
+        step()
+        spent = f"{time.process_time() - cpu:.1f} s CPU, {time.perf_counter() - wall:.1f} s wall"
+        print(f"ResNet-{depth}, {name}: {spent}, {torch.get_num_threads()} threads", flush=True)
+    tiles = sum(layer.array.placement.tiles for layer in xb.analog_layers(model))
+    print(f"{tiles} arrays; peak {peak_memory():.2f} GiB, {before:.2f} GiB of it before")
+
+
+def peak_memory() -> float:
+    """Return the most memory this process has held [GiB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+
+
 class Block(nn.Module):
     """One pre-norm decoder block with grouped-query attention and a gated feed-forward network, as Llama's."""
 
@@ -146,10 +210,9 @@ def freeze_decoder(blocks: int, width: int, hidden: int, vocabulary: int) -> Non
     with torch.no_grad():
         token = int(analog(torch.zeros(1, 1, dtype=torch.int64))[0, -1].argmax())
     held = sum(tensor.nbytes for tensor in (*analog.parameters(), *analog.buffers()))
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(
         f"{weights / 1e6:.0f} M weights: made, programmed and frozen in {done - start:.0f} s, token {token} in "
-        f"{time.perf_counter() - done:.1f} s; {held / weights:.2f} bytes per weight, peak {peak:.2f} GiB"
+        f"{time.perf_counter() - done:.1f} s; {held / weights:.2f} bytes per weight, peak {peak_memory():.2f} GiB"
     )
 
 
@@ -160,12 +223,23 @@ def main() -> None:
     parser.add_argument("--cols", type=int, default=128)
     parser.add_argument("--slicing", choices=("inter", "intra"), default="inter")
     parser.add_argument("--cell-bits", type=int, default=4)
+    parser.add_argument("--sme", action="store_true")
+    parser.add_argument("--resnet", type=int, choices=(18, 34, 50))
+    parser.add_argument("--wires", action="store_true")
+    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--decoder", action="store_true")
     parser.add_argument("--blocks", type=int, default=22)
     parser.add_argument("--width", type=int, default=2048)
     parser.add_argument("--hidden", type=int, default=5632)
     parser.add_argument("--vocabulary", type=int, default=32000)
     arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    if arguments.sme:
+        count_sme(arguments.rows)
+        return
+    if arguments.resnet:
+        time_resnet(arguments.resnet, wires=arguments.wires)
+        return
     if arguments.decoder:
         freeze_decoder(arguments.blocks, arguments.width, arguments.hidden, arguments.vocabulary)
         return

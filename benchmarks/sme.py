@@ -213,7 +213,10 @@ def main() -> None:
     parser.add_argument("--training-images", type=int, default=4000)
     parser.add_argument("--size", type=int, default=64)
     parser.add_argument(
-        "--packing", default="none", choices=("none", "absent", "g_min"), help="groups of a convolution that share arrays"
+        "--packing",
+        default="none",
+        choices=("none", "absent", "g_min"),
+        help="groups of a convolution that share arrays",
     )
     parser.add_argument("--no-device", action="store_true", help="ideal arrays only")
     parser.add_argument("--no-search", action="store_true", help="fixed squeezes only")
@@ -234,9 +237,7 @@ def main() -> None:
     for name in arguments.networks:
         model, classifier = networks[name]()
         size = arguments.size
-        dense = xb.MappingConfig(
-            weight_bits=9, cell_bits=1, rows=size, cols=size, group_packing=arguments.packing
-        )
+        dense = xb.MappingConfig(weight_bits=9, cell_bits=1, rows=size, cols=size, group_packing=arguments.packing)
         print(f"\n{name}, {size}x{size} arrays, groups packed: {arguments.packing}: ", end="")
         run(
             Study(

@@ -38,7 +38,7 @@ def baseline_weight(placement: Placement, device: Device) -> Tensor | None:
     The periphery subtracts it; None where it vanishes because every cell has a partner of the other sign, and where
     reference columns carry it.
     """
-    if not placement.tiles or placement.references:
+    if not placement.tiles or placement.references or device.g_min == 0:
         return None
     factor = column_factor(placement, device)
     g_min = factor.new_full(placement.used.shape, device.g_min)

@@ -20,6 +20,7 @@ from crossbar.array.periphery import digital_output
 from crossbar.array.programming import (
     check_drawable,
     draw_placement_faults,
+    needs_target,
     parallel_rows,
     program_placement,
     read_transfer,
@@ -268,7 +269,11 @@ class CrossbarArray(nn.Module):
         """Return the transfer matrices that reads see at time `t`, the present one by default [S], (tiles, rows, cols)."""
         placement = self.placement
         t = float(self.time) if t is None else t
-        conductance = conductance_at(self.config.device, self.cells, t).masked_fill(~placement.present, 0)
+        device = self.config.device
+        # What neither drifts nor deviates is as programmed: its targets would be computed for nothing.
+        held = {name: getattr(self, name) for name in _CELLS}
+        cells = self.cells if needs_target(device) else ProgrammedCells(target=held["programmed"], **held)
+        conductance = conductance_at(device, cells, t).masked_fill_(~placement.present, 0)
         with torch.autocast(conductance.device.type, enabled=False):
             return read_transfer(placement, self.config, conductance).contiguous()
 

@@ -75,6 +75,8 @@ def program_placement(
         In tile layout, (tiles, rows, cols); 0 where there is no cell.
     """
     wanted = target_conductance(placement, device) if target is None else target
+    if faults is None and _draws_nothing(device):
+        return program_cells(device, wanted, generator=generator)
     cells = _program_matrices(_plane_matrices(placement, wanted, device.g_min), placement, device, faults, generator)
     tiles: dict[str, Any] = {}
     for f in fields(cells):
@@ -88,6 +90,18 @@ def program_placement(
     idle_target = torch.full_like(programmed.target, device.g_min)
     idle = program_cells(_as_drawn(device), idle_target, generator=fork_generator(generator))
     return _joined(programmed, idle, lambda part, other: torch.where(crossings, other, part))
+
+
+def _draws_nothing(device: Device) -> bool:
+    """Return whether all cells of a target are alike, so that they need no place in a plane to be drawn."""
+    drawn = device.read_noise is not None and device.read_noise.draw == "programming"
+    exact = isinstance(device.programming, ExactProgramming)
+    return exact and not drawn and device.drift is None and device.stuck is None
+
+
+def needs_target(device: Device) -> bool:
+    """Return whether the conductance of a cell depends on its target once it is programmed."""
+    return device.drift is not None or device.read_noise is not None
 
 
 def check_drawable(config: CrossbarConfig) -> None:
