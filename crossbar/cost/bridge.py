@@ -14,8 +14,8 @@ def component_from_hwcomponents(
 ) -> Component:
     """Return a part with the prices of a component model of hwcomponents (CiMLoop's, tried with 1.0.114; Python 3.12 on).
 
-    Nothing of it is checked against a source: its libraries have known errors (ISAAC's converter scaled by 2^bits, latencies
-    of buffers divided by their size), so compare a price with its paper first.
+    Nothing of it is checked against a source: its libraries have known errors (ISAAC's converter scaled by 2^bits,
+    latencies of buffers divided by their size), so compare a price with its paper first.
 
     Parameters
     ----------
@@ -46,7 +46,9 @@ def component_from_hwcomponents(
     energy, latency = _prices(method(**arguments), f"{name}.{action}")
     node = getattr(model, "tech_node", None) if node is None else node
     if node is None:
-        raise ValueError(f"`node` must be given, as {name} has no `tech_node`: prices of different nodes do not add up.")
+        raise ValueError(
+            f"`node` must be given, as {name} has no `tech_node`: prices of different nodes do not add up."
+        )
     return Component(
         energy=energy,
         area=float(model.area),
