@@ -1,15 +1,22 @@
-"""A rectangular piece of a crossbar, reduced to the conductances between its outer wire ends."""
+"""A rectangular piece of a crossbar, reduced to the conductances between its outer wire ends.
+
+The ports of a piece stand in clockwise order, begun anywhere. Whatever side it is joined at, the ports that stay are
+then one stretch of that circle, and those of both pieces, one after the other, are the circle of the joined piece:
+nothing needs to be sorted, and copies run over long stretches.
+"""
 
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import accumulate, groupby
+from operator import itemgetter
 
 import torch
 from torch import Tensor
 
-from crossbar.parasitics.join import join
-
-SHORTEST_RUN = 6
-"""Mean number of neighbouring ports that stay together from which on copying slices beats picking entries."""
+Ports = tuple[tuple[str, int], ...]
+"""Sides and how many ports of each, clockwise: L goes up, T right, R down, B left; only the first and the last stretch
+may lie on one side."""
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -17,65 +24,73 @@ class Block:
     """A network without inner nodes: positive conductances between the wire ends of a piece of a crossbar."""
 
     coupling: Tensor
-    """`(..., ports, ports)` symmetric conductance between each pair of ports, diagonal 0 [S]."""
-    ports: str
+    """Symmetric conductance between each pair of ports, diagonal 0 [S]: `(..., ports, ports)`, in leaves `(ports,
+    ports, ...)`."""
+    ports: Ports
     """The side each port lies on: L and R end word lines, T and B end bit lines."""
 
-    def arrange(self, first: str, last: str) -> "Block":
-        """Return the block with the ports of side `first` in front and those of side `last` at the back."""
-        order = port_order(self.ports, first, last)
-        if order is None:
-            return self
-        runs = _runs(order)
-        if len(runs) * SHORTEST_RUN > len(order):
-            size = len(order)
-            place = torch.tensor(order, device=self.coupling.device)
-            picked = self.coupling.flatten(-2)[..., (place[:, None] * size + place).flatten()]
-            coupling = picked.view(self.coupling.shape)
-        else:
-            coupling = torch.cat([self.coupling[..., start:stop, :] for start, stop in runs], dim=-2)
-            coupling = torch.cat([coupling[..., start:stop] for start, stop in runs], dim=-1)
-        return Block(coupling, "".join(self.ports[place] for place in order))
 
-    def beside(self, right: "Block") -> "Block":
-        """Return this block joined to the one on its right; the word-line ends between them are eliminated."""
-        return _join(self.arrange("L", "R"), right.arrange("L", "R"), "R")
+@dataclass(frozen=True)
+class Cut:
+    """Which ports of a block are eliminated, and which stay."""
 
-    def above(self, below: "Block") -> "Block":
-        """Return this block joined to the one below it; the bit-line ends between them are eliminated."""
-        return _join(self.arrange("T", "B"), below.arrange("T", "B"), "B")
+    common: tuple[Span, ...]
+    """Stretches of those eliminated, clockwise."""
+    kept: tuple[Span, ...]
+    """Stretches of the others, clockwise from behind the eliminated ones."""
+    ports: Ports
+    """Sides of those that stay."""
 
-    def leave_open(self, side: str) -> "Block":
-        """Return the block with the ports of one side left unconnected, and so eliminated."""
-        block = self.arrange("", side)
-        count = block.ports.count(side)
-        if count == 0:
-            return self
-        nothing = block.coupling.new_zeros(*block.coupling.shape[:-2], count, count)
-        return Block(join(block.coupling, nothing, count), block.ports[:-count])
+    @property
+    def count(self) -> int:
+        """How many are eliminated."""
+        return sum(stop - start for start, stop in self.common)
 
-
-def _join(first: Block, second: Block, side: str) -> Block:
-    count = first.ports.count(side)
-    return Block(join(first.coupling, second.coupling, count), first.ports[:-count] + second.ports[count:])
+    @property
+    def stay(self) -> int:
+        """How many stay."""
+        return sum(stop - start for start, stop in self.kept)
 
 
 @lru_cache(maxsize=1024)
-def port_order(ports: str, first: str, last: str) -> tuple[int, ...] | None:
-    """Return the places of `ports` with side `first` in front and side `last` at the back; None: as they are."""
-    front = [place for place, side in enumerate(ports) if side == first]
-    back = [place for place, side in enumerate(ports) if side == last]
-    middle = [place for place, side in enumerate(ports) if side not in (first, last)]
-    order = (*front, *middle, *back)
-    return None if order == tuple(range(len(ports))) else order
+def cut(ports: Ports, side: str) -> Cut:
+    """Return how to take one side off the circle of ports."""
+    stops = list(accumulate(count for _, count in ports))
+    spans = [(stop - count, stop) for stop, (_, count) in zip(stops, ports, strict=True)]
+    places = [place for place, (name, _) in enumerate(ports) if name == side]
+    if not places:
+        return Cut((), ((0, stops[-1]),), ports)
+    first, last = places[0], places[-1]
+    if first == last:
+        order = [*range(last + 1, len(ports)), *range(first)]
+        pieces = [(stops[last], stops[-1]), (0, spans[first][0])]
+        common: tuple[Span, ...] = (spans[first],)
+    else:
+        order = [*range(1, last)]
+        pieces = [(stops[0], spans[last][0])]
+        common = (spans[last], spans[0])
+    return Cut(common, tuple((a, b) for a, b in pieces if b > a), _merged(tuple(ports[place] for place in order)))
 
 
 @lru_cache(maxsize=1024)
-def _runs(order: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
-    """Return the stretches `[start, stop)` of neighbours that `order` keeps together."""
-    starts = [at for at in range(len(order)) if at == 0 or order[at] != order[at - 1] + 1]
-    stops = [*starts[1:], len(order)]
-    return tuple((order[start], order[stop - 1] + 1) for start, stop in zip(starts, stops, strict=True))
+def joined_ports(first: Ports, second: Ports) -> Ports:
+    """Return the stretches of two blocks one after the other."""
+    return _merged((*first, *second))
+
+
+def _merged(ports: Ports) -> Ports:
+    """Return neighbouring stretches of one side as one."""
+    return tuple((side, sum(count for _, count in same)) for side, same in groupby(ports, key=itemgetter(0)))
+
+
+def take(coupling: Tensor, rows: tuple[Span, ...], columns: tuple[Span, ...], dim: int) -> Tensor:
+    """Return the conductances from some ports to others, in the order given; ports lie along `dim` and `dim + 1`."""
+    lines = []
+    for start, stop in rows:
+        line = coupling.narrow(dim, start, stop - start)
+        parts = [line.narrow(dim + 1, begin, end - begin) for begin, end in columns]
+        lines.append(parts[0] if len(parts) == 1 else torch.cat(parts, dim + 1))
+    return lines[0] if len(lines) == 1 else torch.cat(lines, dim)
 
 
 def pairs(coupling: Tensor, dim: int) -> tuple[Tensor, Tensor]:

@@ -6,33 +6,56 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from crossbar.parasitics.linear_solve import inverse
+from crossbar.parasitics.block import Block, Cut, Span, cut, joined_ports, take
+from crossbar.parasitics.linear_solve import symmetric_inverse
 
 
-def join(first: Tensor, second: Tensor, count: int) -> Tensor:
-    """Connect the last `count` ports of one network to the first `count` of another, and eliminate them.
+def beside(left: Block, right: Block) -> Block:
+    """Return two blocks side by side; the word-line ends between them are eliminated."""
+    return join(left, right, "R", "L")
 
-    Networks are matrices of positive conductances between ports, with a zero diagonal. With `E (count, kept)` the
-    conductances from the common nodes to the ports that stay and `S` the node matrix of the common nodes, whose
-    diagonal is the sum of all that a node is connected to, the joined network is that of the remaining ports plus
-    `E.T @ S^-1 @ E`: sums of positive terms only, so that every entry keeps its relative accuracy in float32 however
-    much better a wire conducts than a cell.
+
+def above(upper: Block, lower: Block) -> Block:
+    """Return one block on top of the other; the bit-line ends between them are eliminated."""
+    return join(upper, lower, "B", "T")
+
+
+def join(first: Block, second: Block, end: str, start: str) -> Block:
+    """Connect side `end` of one block to side `start` of another, and eliminate these nodes.
+
+    With `E (count, kept)` the conductances from the common nodes to the ports that stay and `S` the node matrix of the
+    common nodes, whose diagonal is the sum of all that a node is connected to, the joined network is that of the
+    remaining ports plus `E.T @ S^-1 @ E`: sums of positive terms only, so that every entry keeps its relative accuracy
+    in float32 however much better a wire conducts than a cell.
 
     Parameters
     ----------
     first, second
-        Conductances `(..., ports, ports)` [S], symmetric with zero diagonal.
-    count
-        How many ports they share.
+        Blocks with couplings `(..., ports, ports)` [S].
+    end, start
+        The sides that meet, with as many ports each; their circles run against each other.
 
     Returns
     -------
-    Tensor
-        Conductances `(..., kept, kept)` [S]: the ports of `first` that stay, then those of `second`. Differentiable
-        once: the backward pass is the adjoint elimination, at about the cost of the forward pass.
+    Block
+        Ports of `first` that stay, then those of `second`. Differentiable once: the backward pass is the adjoint
+        elimination, at about the cost of the forward pass.
     """
-    joined: Tensor = _Join.apply(first, second, count)  # type: ignore[no-untyped-call]
-    return joined
+    cuts = cut(first.ports, end), cut(second.ports, start)
+    coupling: Tensor = _Join.apply(first.coupling, second.coupling, *cuts)  # type: ignore[no-untyped-call]
+    return Block(coupling, joined_ports(cuts[0].ports, cuts[1].ports))
+
+
+def leave_open(block: Block, side: str) -> Block:
+    """Return the block with the ports of one side left unconnected, and so eliminated."""
+    own = cut(block.ports, side)
+    if not own.common:
+        return block
+    nothing = block.coupling.new_zeros(*block.coupling.shape[:-2], own.count, own.count)
+    coupling: Tensor = _Join.apply(  # type: ignore[no-untyped-call]
+        block.coupling, nothing, own, Cut(((0, own.count),), (), ())
+    )
+    return Block(coupling, own.ports)
 
 
 def node_matrix(inner: Tensor, outer: Tensor) -> Tensor:
@@ -40,54 +63,91 @@ def node_matrix(inner: Tensor, outer: Tensor) -> Tensor:
     return torch.diag_embed(inner.sum(-1) + outer.sum(-1)) - inner
 
 
+def meeting(first: Tensor, first_cut: Cut, second: Tensor, second_cut: Cut, dim: int) -> tuple[Tensor, Tensor]:
+    """Return the conductances among common nodes, and `(count, kept)` from them to the ports that stay."""
+    common, other = first_cut.common, second_cut.common
+    inner = take(first, common, common, dim) + take(second, other, other, dim).flip((dim, dim + 1))
+    outer = [take(first, common, (span,), dim) for span in first_cut.kept]
+    outer += [take(second, other, (span,), dim).flip(dim) for span in second_cut.kept]
+    return inner, torch.cat(outer, dim + 1)
+
+
+def add_kept(joined: Tensor, first: Tensor, first_cut: Cut, second: Tensor, second_cut: Cut, dim: int) -> None:
+    """Add to the joined network what already connects ports that stay."""
+    at = 0
+    for block, own in ((first, first_cut), (second, second_cut)):
+        places = placed(own.kept, at)
+        for target, source in places:
+            for other_target, other_source in places:
+                _part(joined, target, other_target, dim).add_(_part(block, source, other_source, dim))
+        at += own.stay
+    joined.diagonal(dim1=dim, dim2=dim + 1).zero_()
+
+
+def placed(spans: tuple[Span, ...], at: int) -> list[tuple[Span, Span]]:
+    """Return where stretches lie when put one behind the other from `at` on, each with the stretch itself."""
+    places = []
+    for start, stop in spans:
+        places.append(((at, at + stop - start), (start, stop)))
+        at += stop - start
+    return places
+
+
+def spread_gradients(
+    grad: Tensor, inner: Tensor, outer: Tensor, own: Cut, at: int, backwards: bool, dim: int
+) -> Tensor:
+    """Return the gradient of one block: `grad` of the joined network, `inner` and `outer` of what `meeting` gave."""
+    size = own.stay + own.count
+    shape = list(grad.shape)
+    shape[dim] = shape[dim + 1] = size
+    gradient = grad.new_zeros(shape)
+    outer = outer.narrow(dim + 1, at, own.stay)
+    if backwards:
+        inner, outer = inner.flip((dim, dim + 1)), outer.flip(dim)
+    kept, common = placed(own.kept, 0), placed(own.common, 0)
+    joined = grad.narrow(dim, at, own.stay).narrow(dim + 1, at, own.stay)
+    for values, rows, columns in ((joined, kept, kept), (outer, common, kept), (inner, common, common)):
+        for source, target in rows:
+            for other_source, other_target in columns:
+                _part(gradient, target, other_target, dim).copy_(_part(values, source, other_source, dim))
+    return gradient
+
+
+def _part(coupling: Tensor, rows: Span, columns: Span, dim: int) -> Tensor:
+    return coupling.narrow(dim, rows[0], rows[1] - rows[0]).narrow(dim + 1, columns[0], columns[1] - columns[0])
+
+
 class _Join(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, first: Tensor, second: Tensor, count: int) -> Tensor:
+    def forward(ctx: Any, first: Tensor, second: Tensor, first_cut: Cut, second_cut: Cut) -> Tensor:
         """Compute, and keep what the adjoint pass needs."""
-        kept_first, kept_second = first.shape[-1] - count, second.shape[-1] - count
-        kept = kept_first + kept_second
-        outer = torch.cat([first[..., kept_first:, :kept_first], second[..., :count, count:]], dim=-1)
-        inner = first[..., kept_first:, kept_first:] + second[..., :count, :count]
-        spread = _solve(node_matrix(inner, outer), outer)  # (..., count, kept): share of each kept port in a node
-        joined = outer.new_zeros(*outer.shape[:-2], kept, kept)
-        joined[..., :kept_first, :kept_first] = first[..., :kept_first, :kept_first]
-        joined[..., kept_first:, kept_first:] = second[..., count:, count:]
-        flat = joined.view(-1, kept, kept)
-        if count == 1:
-            flat += outer.view(-1, kept, 1) * spread.view(-1, 1, kept)
-        else:
-            flat.baddbmm_(outer.view(-1, count, kept).mT, spread.reshape(-1, count, kept))
-        joined.diagonal(dim1=-2, dim2=-1).zero_()
-        ctx.save_for_backward(spread)
-        ctx.kept_first = kept_first
+        inner, outer = meeting(first, first_cut, second, second_cut, -2)
+        count, kept = outer.shape[-2:]
+        flat = outer.view(-1, count, kept)
+        # (..., count, kept): share of each kept port in a node
+        spread = torch.bmm(symmetric_inverse(node_matrix(inner, outer)).view(-1, count, count), flat)
+        joined = torch.bmm(flat.mT, spread).view(*outer.shape[:-2], kept, kept)
+        add_kept(joined, first, first_cut, second, second_cut, -2)
+        ctx.save_for_backward(spread.view(outer.shape))
+        ctx.cuts = first_cut, second_cut
         return joined
 
     @staticmethod
     @once_differentiable
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None]:
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
         """Return the gradients by one adjoint pass."""
         (spread,) = ctx.saved_tensors
-        count, kept = spread.shape[-2:]
-        cut = ctx.kept_first
+        first, second = ctx.cuts
         grad = grad - torch.diag_embed(grad.diagonal(dim1=-2, dim2=-1))
         outer = spread @ (grad + grad.mT)
         nodes = outer @ spread.mT * -0.5  # gradient of the node matrix
         own = nodes.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
-        outer = outer + own
         inner = own - nodes
         inner.diagonal(dim1=-2, dim2=-1).zero_()
-        first = grad.new_zeros(*grad.shape[:-2], cut + count, cut + count)
-        first[..., :cut, :cut] = grad[..., :cut, :cut]
-        first[..., cut:, :cut] = outer[..., :cut]
-        first[..., cut:, cut:] = inner
-        second = grad.new_zeros(*grad.shape[:-2], count + kept - cut, count + kept - cut)
-        second[..., count:, count:] = grad[..., cut:, cut:]
-        second[..., :count, count:] = outer[..., cut:]
-        second[..., :count, :count] = inner
-        return first, second, None
-
-
-def _solve(matrix: Tensor, right: Tensor) -> Tensor:
-    if matrix.shape[-1] == 1:
-        return right / matrix
-    return inverse(matrix) @ right
+        outer = outer + own
+        return (
+            spread_gradients(grad, inner, outer, first, 0, False, -2),
+            spread_gradients(grad, inner, outer, second, first.stay, True, -2),
+            None,
+            None,
+        )

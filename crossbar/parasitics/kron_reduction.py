@@ -7,14 +7,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from crossbar.parasitics.block import Block, pairs
+from crossbar.parasitics.block import Block, cut, pairs, take
+from crossbar.parasitics.join import above, beside, leave_open
 from crossbar.parasitics.last_join import last_join
 from crossbar.parasitics.leaf import leaf_blocks
 
 CELLS_AT_ONCE = 1 << 15
 """Cells whose blocks are grown together: few enough to stay in cache, enough to make calls cheap."""
 TILES = (2, 3, 4)
-LEAVES = (3, 4, 5, 6)
+LEAVES = (5, 6, 7, 8)
 
 Item = TypeVar("Item")
 Division = tuple[int, int, int]
@@ -48,7 +49,7 @@ def kron_reduction(conductance: Tensor, resistances: Tensor) -> Tensor:
     """
     rows, cols = conductance.shape[-2:]
     transfer = [_transfer(_last_halves(group, resistances)) for group in _groups(conductance)]
-    return torch.cat(transfer)[..., -rows:, :cols].view(conductance.shape)
+    return torch.cat(transfer).flip((-2, -1))[..., -rows:, :cols].reshape(conductance.shape)
 
 
 def driver_coupling(conductance: Tensor, resistances: Tensor) -> tuple[Tensor, Tensor]:
@@ -61,10 +62,10 @@ def driver_coupling(conductance: Tensor, resistances: Tensor) -> tuple[Tensor, T
     """
     rows, cols = conductance.shape[-2:]
     blocks = [_whole(_last_halves(group, resistances)) for group in _groups(conductance)]
-    coupling = torch.cat([block.coupling for block in blocks])
-    drivers = blocks[0].ports.count("L")
-    between = coupling[..., drivers - rows : drivers, drivers - rows : drivers]
-    transfer = coupling[..., drivers - rows : drivers, drivers : drivers + cols]
+    lines, ends = (cut(blocks[0].ports, side).common for side in "LB")
+    between = torch.cat([take(block.coupling, lines, lines, -2) for block in blocks]).flip((-2, -1))
+    transfer = torch.cat([take(block.coupling, lines, ends, -2) for block in blocks]).flip((-2, -1))
+    between, transfer = between[..., -rows:, -rows:], transfer[..., -rows:, :cols]
     return between.reshape(*conductance.shape[:-1], rows), transfer.reshape(conductance.shape)
 
 
@@ -93,7 +94,7 @@ def _division(size: int) -> Division:
     if size <= max(LEAVES):
         return 1, 1, size
     divisions = [(tiles, 2**doublings, leaf) for tiles in TILES for leaf in LEAVES for doublings in range(size)[:20]]
-    return min((d for d in divisions if math.prod(d) >= size), key=lambda d: (math.prod(d), d[0], d[2]))
+    return min((d for d in divisions if math.prod(d) >= size), key=lambda d: (math.prod(d), d[0], -d[2]))
 
 
 def _segments(arrays: Tensor, down: Division, across: Division, resistances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -119,15 +120,10 @@ def _tile(cells: Tensor, left: Tensor, below: Tensor) -> Block:
     block = leaf_blocks(*(part.flatten(2).contiguous() for part in (cells, left, below)))
     block = Block(block.coupling.view(*cells.shape[2:], *block.coupling.shape[1:]), block.ports)
     while max(block.coupling.shape[:2]) > 1:
-        # Two joins in the same direction between turns: turning a block copies all of it.
-        for _ in range(2):
-            if block.coupling.shape[1] > 1:
-                left_half, right_half = _pairs(block.arrange("L", "R"), dim=1)
-                block = left_half.beside(right_half)
-        for _ in range(2):
-            if block.coupling.shape[0] > 1:
-                upper_half, lower_half = _pairs(block.arrange("T", "B"), dim=0)
-                block = upper_half.above(lower_half)
+        if block.coupling.shape[1] > 1:
+            block = beside(*_pairs(block, dim=1))
+        if block.coupling.shape[0] > 1:
+            block = above(*_pairs(block, dim=0))
     return Block(block.coupling[0, 0], block.ports)
 
 
@@ -138,31 +134,29 @@ def _pairs(block: Block, dim: int) -> tuple[Block, Block]:
 
 def _join_tiles(grid: list[list[Block]]) -> list[Block]:
     """Join the last tiles of each array, `grid[row][col]`, until one or two are left, and drop the open ends."""
-    grid[0] = [block.leave_open("T") for block in grid[0]]
+    grid[0] = [leave_open(block, "T") for block in grid[0]]
     for line in grid:
-        line[-1] = line[-1].leave_open("R")
+        line[-1] = leave_open(line[-1], "R")
     while len(grid) > 2 or len(grid[0]) > 1:
         if len(grid[0]) > 1:
-            grid = [[a.beside(b) for a, b in _couples(line)] + line[len(line) // 2 * 2 :] for line in grid]
+            grid = [[beside(a, b) for a, b in _couples(line)] + line[len(line) // 2 * 2 :] for line in grid]
         if len(grid) > 2:
-            joined = [[a.above(b) for a, b in zip(*lines, strict=True)] for lines in _couples(grid)]
+            joined = [[above(a, b) for a, b in zip(*lines, strict=True)] for lines in _couples(grid)]
             grid = joined + grid[len(grid) // 2 * 2 :]
     return [line[0] for line in grid]
 
 
 def _transfer(halves: list[Block]) -> Tensor:
-    """Read off the conductances from the drivers to the sense ends, and compute no others."""
+    """Read off the conductances from the drivers, bottom to top, to the sense ends, right to left; compute no others."""
     if len(halves) == 2:
         return last_join(*halves)
-    block = halves[0].arrange("L", "B")
-    drivers = block.ports.count("L")
-    return block.coupling[..., :drivers, drivers:]
+    drivers, senses = (cut(halves[0].ports, side).common for side in "LB")
+    return take(halves[0].coupling, drivers, senses, -2)
 
 
 def _whole(halves: list[Block]) -> Block:
-    """Return the whole array, its drivers from top to bottom and then its sense ends."""
-    block = halves[0] if len(halves) == 1 else halves[0].arrange("L", "B").above(halves[1].arrange("T", "B"))
-    return block.arrange("L", "B")
+    """Return the whole array."""
+    return halves[0] if len(halves) == 1 else above(*halves)
 
 
 def _couples(items: list[Item]) -> list[tuple[Item, Item]]:

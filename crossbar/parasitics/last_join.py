@@ -3,9 +3,9 @@
 import torch
 from torch import Tensor
 
-from crossbar.parasitics.block import Block
+from crossbar.parasitics.block import Block, cut, take
 from crossbar.parasitics.join import node_matrix
-from crossbar.parasitics.linear_solve import solve
+from crossbar.parasitics.linear_solve import symmetric_inverse
 
 
 def last_join(upper: Block, lower: Block) -> Tensor:
@@ -14,14 +14,15 @@ def last_join(upper: Block, lower: Block) -> Tensor:
     Returns
     -------
     Tensor
-        `(..., rows, cols)` [S]: conductance from each driver to each grounded sense end.
+        `(..., rows, cols)` [S]: conductance from each driver, bottom to top, to each grounded sense end, right to left.
     """
-    upper, lower = upper.arrange("L", "B"), lower.arrange("T", "B")
-    top, common, bottom = upper.ports.count("L"), lower.ports.count("T"), lower.ports.count("L")
-    to_top = upper.coupling[..., top:, :top]
-    to_lower = lower.coupling[..., :common, common:]
-    inner = upper.coupling[..., top:, top:] + lower.coupling[..., :common, :common]
-    nodes = node_matrix(inner, torch.cat([to_top, to_lower], dim=-1))
-    share = solve(nodes, to_lower[..., bottom:])  # (..., common, cols): share of ground's pull on a node
-    direct = lower.coupling[..., common : common + bottom, common + bottom :]
-    return torch.cat([to_top.mT @ share, direct + to_lower[..., :bottom].mT @ share], dim=-2)
+    drivers, senses = cut(lower.ports, "L").common, cut(lower.ports, "B").common
+    top, common, meets = cut(upper.ports, "L").common, cut(upper.ports, "B").common, cut(lower.ports, "T").common
+    to_top = take(upper.coupling, common, top, -2)
+    to_drivers = take(lower.coupling, meets, drivers, -2).flip(-2)
+    to_senses = take(lower.coupling, meets, senses, -2).flip(-2)
+    inner = take(upper.coupling, common, common, -2) + take(lower.coupling, meets, meets, -2).flip((-2, -1))
+    nodes = node_matrix(inner, torch.cat([to_top, to_drivers, to_senses], dim=-1))
+    share = symmetric_inverse(nodes) @ to_senses  # (..., common, cols): share of ground's pull on a node
+    direct = take(lower.coupling, drivers, senses, -2)
+    return torch.cat([direct + to_drivers.mT @ share, to_top.mT @ share], dim=-2)
