@@ -31,7 +31,7 @@ A chip and its life
     memory); StaleChipWarning, NothingToCompensateWarning.
     Winning accuracy back: `import calibration`.
 Where weights lie
-    map_weight, Placement, mapping_report; more in `mapping`.
+    map_weight, Placement, mapping_report, adc_bits_report; more in `mapping`.
 Programming for the wires
     compensate_wires (or `CrossbarConfig(compensation=...)`), compensation_report; in a closed loop program_by_products,
     ProductProgramming; digitally, for known stuck cells, correct_stuck_cells.
@@ -70,6 +70,7 @@ except ImportError as error:
 
 from crossbar import attacks as attacks
 from crossbar.adapters import ADAPTERS as ADAPTERS
+from crossbar.adc_bits import adc_bits_report as adc_bits_report
 from crossbar.array import CrossbarArray as CrossbarArray
 from crossbar.array import Plan as Plan
 from crossbar.compensation import NothingToCompensateWarning as NothingToCompensateWarning

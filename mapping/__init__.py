@@ -30,6 +30,7 @@ from mapping.quantizers import PowerOfTwoQuantizer as PowerOfTwoQuantizer
 from mapping.quantizers import QuantizedWeight as QuantizedWeight
 from mapping.quantizers import SMECodebook as SMECodebook
 from mapping.quantizers import TernaryQuantizer as TernaryQuantizer
+from mapping.quantizers import TruncatedGaussianQuantizer as TruncatedGaussianQuantizer
 from mapping.quantizers import UniformQuantizer as UniformQuantizer
 from mapping.quantizers import fake_quantize as fake_quantize
 from mapping.quantizers import quantize_weight as quantize_weight

@@ -58,6 +58,7 @@ CONFIGS = (
     mapping.PowerOfTwoQuantizer(),
     mapping.SMECodebook(),
     mapping.TernaryQuantizer(),
+    mapping.TruncatedGaussianQuantizer(),
     mapping.UniformQuantizer(),
     xb.ADC(),
     xb.InputConfig(range="static"),

@@ -61,14 +61,18 @@ def adc_steps(solved: SolvedArrays, found: Conversions) -> Tensor | None:
 
 def _column_currents(solved: SolvedArrays, found: Conversions) -> Tensor:
     """Return the largest current of either sign that inputs can send to the converter of each line [S], (tiles, cols)."""
-    matrix = currents_of(solved.signed_transfer, found)  # (conversions, rows)
-    if solved.placement.has_opposite_rows:  # one input drives both word lines of a pair
-        matrix = matrix.view(len(matrix), -1, 2).sum(2)
-    positive, negative = matrix.clamp(min=0).sum(1), matrix.clamp(max=0).sum(1).neg()
     bipolar = solved.config.inputs.negative == "bipolar"
-    reach = positive + negative if bipolar else torch.maximum(positive, negative)
+    reach = largest_reach(currents_of(solved.signed_transfer, found), solved.placement, bipolar=bipolar)
     largest = reach.new_zeros(solved.placement.column_index.numel())
     for lines in (found.column, found.partner):
         if lines is not None:
             largest[lines] = reach
     return largest.view(solved.placement.column_index.shape)
+
+
+def largest_reach(matrix: Tensor, placement: Placement, *, bipolar: bool) -> Tensor:
+    """Return the largest sum of either sign that inputs can make of what conversions see, (conversions, rows)."""
+    if placement.has_opposite_rows:  # one input drives both word lines of a pair
+        matrix = matrix.view(len(matrix), -1, 2).sum(2)
+    positive, negative = matrix.clamp(min=0).sum(1), matrix.clamp(max=0).sum(1).neg()
+    return positive + negative if bipolar else torch.maximum(positive, negative)

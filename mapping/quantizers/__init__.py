@@ -8,4 +8,5 @@ from mapping.quantizers.base import quantize_weight as quantize_weight
 from mapping.quantizers.power_of_two import PowerOfTwoQuantizer as PowerOfTwoQuantizer
 from mapping.quantizers.sme_codebook import SMECodebook as SMECodebook
 from mapping.quantizers.ternary import TernaryQuantizer as TernaryQuantizer
+from mapping.quantizers.truncated_gaussian import TruncatedGaussianQuantizer as TruncatedGaussianQuantizer
 from mapping.quantizers.uniform import UniformQuantizer as UniformQuantizer

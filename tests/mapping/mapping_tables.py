@@ -9,6 +9,7 @@ from mapping import (
     PowerOfTwoQuantizer,
     SMECodebook,
     TernaryQuantizer,
+    TruncatedGaussianQuantizer,
     UniformQuantizer,
 )
 
@@ -27,6 +28,8 @@ QUANTIZERS = {
     ),
     "ternary": TernaryQuantizer(),
     "ternary per output": TernaryQuantizer(granularity="output", scale="max"),
+    "truncated Gaussian": TruncatedGaussianQuantizer(),
+    "truncated Gaussian per output": TruncatedGaussianQuantizer(granularity="output"),
 }
 
 ENCODING_NAMES = ("differential", "offset", "twos_complement")

@@ -13,6 +13,7 @@ from mapping import (
     PowerOfTwoQuantizer,
     SMECodebook,
     TernaryQuantizer,
+    TruncatedGaussianQuantizer,
     UniformQuantizer,
     fake_quantize,
     quantize_weight,
@@ -57,24 +58,6 @@ class TestContract:
 
     def test_signs_are_treated_alike(self, quantizer):
         assert torch.equal(quantize_weight(-weights(2), quantizer).codes, -quantize_weight(weights(2), quantizer).codes)
-
-    def test_least_squares_scale_is_never_worse(self, quantizer):
-        errors = {}
-        for seed, spread in ((3, 1.0), (4, 1e-6), (5, 1e4)):
-            weight = spread * weights(seed, (60, 5)) ** 3  # heavy tails
-            for scale in ("max", "least_squares"):
-                chosen = dataclasses.replace(quantizer, scale=scale)
-                errors[scale] = (quantize_weight(weight, chosen).dequantize() - weight).square().sum(0)
-            if quantizer.granularity == "tensor":
-                errors = {scale: error.sum() for scale, error in errors.items()}
-            assert (errors["least_squares"] <= errors["max"] * (1 + 1e-9)).all()
-
-    def test_max_scale_reproduces_its_own_codes(self, quantizer):
-        quantizer = dataclasses.replace(quantizer, scale="max")
-        first = quantize_weight(weights(6), quantizer)
-        again = quantize_weight(first.dequantize(), quantizer)
-        assert torch.equal(first.codes, again.codes)
-        torch.testing.assert_close(first.scale, again.scale)
 
     @pytest.mark.parametrize("value", [0.0, 1e-45, -3e38])
     def test_extreme_matrices(self, quantizer, value):
@@ -135,10 +118,38 @@ class TestContract:
             fake_quantize(torch.ones(2, 2, dtype=torch.int64), quantizer)
         with pytest.raises(ValueError, match=r"non-empty \(inputs, outputs\) matrix. Got shape \(3,\)"):
             fake_quantize(torch.ones(3), quantizer)
-        with pytest.raises(ValueError, match=r"`scale` must be one of 'max', 'least_squares'. Got 'mean'"):
-            dataclasses.replace(quantizer, scale="mean")
         with pytest.raises(ValueError, match="`granularity` must be one of"):
             dataclasses.replace(quantizer, granularity="row")
+
+
+CHOOSING = {name: quantizer for name, quantizer in QUANTIZERS.items() if hasattr(quantizer, "scale")}
+
+
+@pytest.mark.parametrize("quantizer", CHOOSING.values(), ids=CHOOSING.keys())
+class TestScales:
+    """Quantisers whose scale is chosen."""
+
+    def test_least_squares_scale_is_never_worse(self, quantizer):
+        errors = {}
+        for seed, spread in ((3, 1.0), (4, 1e-6), (5, 1e4)):
+            weight = spread * weights(seed, (60, 5)) ** 3  # heavy tails
+            for scale in ("max", "least_squares"):
+                chosen = dataclasses.replace(quantizer, scale=scale)
+                errors[scale] = (quantize_weight(weight, chosen).dequantize() - weight).square().sum(0)
+            if quantizer.granularity == "tensor":
+                errors = {scale: error.sum() for scale, error in errors.items()}
+            assert (errors["least_squares"] <= errors["max"] * (1 + 1e-9)).all()
+
+    def test_max_scale_reproduces_its_own_codes(self, quantizer):
+        quantizer = dataclasses.replace(quantizer, scale="max")
+        first = quantize_weight(weights(6), quantizer)
+        again = quantize_weight(first.dequantize(), quantizer)
+        assert torch.equal(first.codes, again.codes)
+        torch.testing.assert_close(first.scale, again.scale)
+
+    def test_other_scales_are_refused(self, quantizer):
+        with pytest.raises(ValueError, match=r"`scale` must be one of 'max', 'least_squares'. Got 'mean'"):
+            dataclasses.replace(quantizer, scale="mean")
 
 
 @pytest.mark.parametrize(
@@ -203,3 +214,35 @@ def test_a_large_matrix_finds_its_scale_from_a_histogram():
 def test_impossible_quantisers_are_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_the_closed_form_is_the_ternary_quantiser_of_least_error_on_normal_weights():
+    weight = torch.randn(400, 500, generator=torch.Generator().manual_seed(0))
+    quantized = quantize_weight(weight, TruncatedGaussianQuantizer())
+    searched = quantize_weight(weight, TernaryQuantizer())
+    assert float(quantized.scale) == pytest.approx(1.2240 * float(weight.square().mean().sqrt()), rel=1e-4)
+    assert float(quantized.scale) == pytest.approx(float(searched.scale), rel=0.03)
+    error = float((quantized.dequantize() - weight).square().mean() / weight.square().mean())
+    assert error == pytest.approx(0.1902, abs=0.002)
+    for threshold in (0.5, 0.7):
+        other = quantize_weight(weight, TruncatedGaussianQuantizer(threshold=threshold))
+        assert float((other.dequantize() - weight).square().mean()) > error
+
+
+@pytest.mark.parametrize("threshold", [0.0, 0.3, 0.612, 1.5])
+def test_its_scale_is_the_mean_of_the_weights_above_the_threshold(threshold):
+    weight = torch.randn(1000, 400, generator=torch.Generator().manual_seed(1))
+    quantized = quantize_weight(weight, TruncatedGaussianQuantizer(threshold=threshold))
+    assert float(quantized.scale) == pytest.approx(float(weight.abs()[quantized.codes != 0].mean()), rel=3e-3)
+
+
+def test_a_threshold_of_zero_gives_binary_weights():
+    weight = weights(3)
+    quantized = quantize_weight(weight, TruncatedGaussianQuantizer(threshold=0))
+    assert torch.equal(quantized.codes, torch.sign(weight).int())
+    assert float(quantized.scale / weight.square().mean().sqrt()) == pytest.approx((2 / torch.pi) ** 0.5, rel=1e-9)
+
+
+def test_a_threshold_that_no_weight_passes_is_refused():
+    with pytest.raises(ValueError, match=r"`threshold` must be finite. Got inf"):
+        TruncatedGaussianQuantizer(threshold=50.0)
