@@ -17,7 +17,7 @@ _GROUPS = ("weights", "rows", "columns", "tiles")
 
 
 @checked
-def group_lasso(model: nn.Module, groups: Groups, *, strength: float) -> Callable[[], Tensor]:
+def group_lasso(model: nn.Module, groups: Groups = "tiles", *, strength: float) -> Callable[[], Tensor]:
     """Return a penalty that drives whole groups of weights to zero, for the loss of a training.
 
     `strength * sum over groups of sqrt(size) * ||w||_2` (Yuan and Lin, J. R. Stat. Soc. B 68, 49 (2006); for layers of
@@ -55,7 +55,7 @@ def group_lasso(model: nn.Module, groups: Groups, *, strength: float) -> Callabl
 
 @checked
 @torch.no_grad()
-def prune_groups(model: nn.Module, groups: Groups, *, share: float) -> Callable[[], None]:
+def prune_groups(model: nn.Module, groups: Groups = "tiles", *, share: float) -> Callable[[], None]:
     """Set the groups of least rms to zero, over all analog layers together, until a share of the weights is gone.
 
     The largest group of every layer stays. Arrays follow where the mapping lets them: `release_empty` drops empty ones,
