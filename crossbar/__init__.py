@@ -38,7 +38,8 @@ Programming for the wires
 Wires
     transfer_matrix, solve_crossbar, input_admittance, read_power, split_read_power, ir_drop_estimate, plot_ir_drop.
 Faults and attackers
-    Bit flips on placed cells, the search for the worst, damage by encoding: `xb.attacks`.
+    Bit flips on placed cells, the search for the worst, damage by encoding: `xb.attacks`. Arrays that test
+    themselves by a checksum on bit lines of their own, and repairs: `xb.self_test`.
 Spikes
     quantise_activations, calibrate_activations, QuantisedReLU, QuantisedIdentity; spiking_from_quantised, run_over_time,
     TimeCourse, OverTime, reset_state; neurons: IntegrateAndFire, LeakyIntegrateAndFire, TernaryIntegrateAndFire; surrogate
@@ -69,6 +70,7 @@ except ImportError as error:
     ) from error
 
 from crossbar import attacks as attacks
+from crossbar import self_test as self_test
 from crossbar.adapters import ADAPTERS as ADAPTERS
 from crossbar.adc_bits import adc_bits_report as adc_bits_report
 from crossbar.array import CrossbarArray as CrossbarArray

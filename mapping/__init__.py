@@ -39,4 +39,5 @@ from mapping.reference_columns import reference_share as reference_share
 from mapping.reference_columns import subtract_references as subtract_references
 from mapping.release import release_empty_tiles as release_empty_tiles
 from mapping.row_order import sorted_rows as sorted_rows
+from mapping.spare_rows import move_to_spare_rows as move_to_spare_rows
 from mapping.squeeze_out import squeeze_out as squeeze_out

@@ -19,7 +19,9 @@ from devices.arguments import annotations, matches
 from devices.validation import FieldError
 from tests.config_tables import CONFIGS, WRONG_VALUES
 
-PACKAGES = (devices, mapping, xb, xb.attacks, calibration, calibration.mime, devices.fitting, mapping.accounting)
+PACKAGES = (
+    devices, mapping, xb, xb.attacks, xb.self_test, calibration, calibration.mime, devices.fitting, mapping.accounting,
+)  # fmt: skip
 FUNCTIONS = {
     value
     for package in PACKAGES
@@ -41,6 +43,12 @@ EXCEPTIONS = {
 }  # fmt: skip
 
 
+def programmed():
+    model = xb.convert_to_analog(nn.Linear(2, 2), xb.CrossbarConfig())
+    xb.program_analog_weights(model)
+    return model
+
+
 def samples():
     """Return one value of every kind that some annotation asks for."""
     config = xb.CrossbarConfig()
@@ -48,6 +56,7 @@ def samples():
     yield from (torch.ones(2, 2), torch.Generator(), nn.Parameter(torch.ones(2, 2)), nn.Linear(2, 2), xr.Dataset())
     yield from (*CONFIGS, config, mapping.map_weight(torch.randn(4, 4), config.mapping))
     yield from (mapping.quantize_weight(torch.randn(4, 4), mapping.UniformQuantizer()), {"a": config.mapping})
+    yield xb.self_test.program_checksums(programmed())
     yield devices.program_cells(devices.Ideal, torch.full((2, 2), 1e-6))
     yield calibration.mime.TaskBank(
         calibration.mime.attach_thresholds(

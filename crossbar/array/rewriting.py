@@ -65,3 +65,12 @@ def stored_levels(array: "CrossbarArray") -> Tensor:
     level = torch.where(step > 0, (array.cells.programmed - device.g_min) / step, 0).round().to(torch.int64)
     top = (1 << placement.column_bits.to(torch.int64)) - 1
     return level.clamp(min=0).minimum(top[:, None, :]) * placement.used
+
+
+@torch.inference_mode(False)
+@torch.no_grad()
+def mark_stuck(array: "CrossbarArray", chosen: Tensor) -> None:
+    """Take cells (tiles, rows, cols) for stuck at what they have: they answer to no writing and drift no more."""
+    cells = array.cells
+    array.stuck = chosen if cells.stuck is None else cells.stuck | chosen
+    array.set_time(float(array.time))

@@ -21,6 +21,7 @@ PACKAGES = {
         "crossbar.parasitics",
         "crossbar.spiking",
         "crossbar.adapters",
+        "crossbar.self_test",
         "crossbar.attacks",
         "crossbar.examples",
     ),
