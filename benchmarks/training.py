@@ -23,8 +23,9 @@ from torch import nn
 import crossbar as xb
 import devices
 from benchmarks.compensation import Results
-from calibration import inject_output_shifts
-from crossbar.examples import Split, accuracy
+from calibration import adapt_batchnorm, compensate_drift, expand_residually, inject_output_shifts, prune_groups
+from crossbar.examples import ResNet20, Split, accuracy, load_cifar10, load_resnet20
+from mapping import TruncatedGaussianQuantizer
 
 MNIST_EVERY = 5
 """LeNet-5, whose every tile is converted, is measured on every fifth test image: 2000."""
@@ -173,10 +174,139 @@ def run_mlp(results: Results, folder: Path) -> None:
         config = xb.CrossbarConfig(
             device=MLP_DEVICE, wires=MLP_WIRES, mapping=xb.MappingConfig(rows=rows, cols=128, cell_bits=7)
         )
-        wires_part(results, folder, name=name, kind="mlp", config=config, steps=150, rate=2e-3)
+        wires_part(results, folder, name=name, kind="mlp", config=config, steps=120, rate=2e-3)
 
 
-PARTS: dict[str, Callable[[Results, Path], None]] = {"lenet": run_lenet, "mlp": run_mlp}
+def flipped(images: torch.Tensor) -> torch.Tensor:
+    """Return images, each mirrored with probability 1/2 and all shifted by up to four pixels."""
+    mirror = torch.rand(len(images)) < 0.5
+    images = torch.where(mirror[:, None, None, None], images.flip(3), images)
+    down, right = torch.randint(-4, 5, (2,)).tolist()
+    return torch.roll(images, (down, right), (2, 3))
+
+
+@cache
+def noise_trained(folder: Path, steps: int) -> tuple[ResNet20, float]:
+    """Return ResNet-20 trained with noise of 3.8 % of the largest weight, as Joshi et al., and its CPU seconds."""
+    effects = xb.TrainingEffects(
+        programming=False, read_noise=False, noise=xb.ChannelNoise(ratio=0.038, clean_gradient=False)
+    )
+    model = xb.convert_to_analog(load_resnet20(folder), xb.CrossbarConfig(training=effects), overrides={"fc": None})
+    data = load_cifar10(folder, train=20000, test=1)[0]
+    seconds = train(model, data, steps=steps, rate=3e-4, batch=64, augment=flipped)
+    return xb.convert_to_digital(model), seconds
+
+
+SILICON = {
+    "PCM Joshi 2020": devices.PCM_JOSHI_2020,
+    "PCM Hermes, two devices": devices.PCM_HERMES_TWO_DEVICES,
+    "RRAM Wan 2022": devices.RRAM_WAN_2022,
+}
+TIMES = {"as programmed": 25.0, "1 hour": 3600.0, "1 day": 86400.0}
+
+
+def run_silicon(results: Results, folder: Path) -> None:
+    """ResNet-20 on devices that were measured: as programmed, after an hour and a day, beside the chips."""
+    chosen, test = load_cifar10(folder, train=1000, test=1000)
+    batches = list(chosen.batches(50))
+    for name, device in SILICON.items():
+        if results.find(f"{name}, 1 day"):
+            continue
+        model, seconds = noise_trained(folder, NOISE_STEPS)
+        config = xb.CrossbarConfig(device=device, mapping=xb.MappingConfig(rows=256, cols=256, cell_bits=7))
+        lines = []
+        for when, t in TIMES.items():
+            analog = xb.convert_to_analog(model, config, overrides={"fc": None}).eval()
+            xb.program_analog_weights(analog, seed=0)
+            xb.drift_analog_weights(analog, t)
+            figures = {"as it is": accuracy(analog, test)}
+            compensate_drift(analog)
+            figures["drift factor"] = accuracy(analog, test)
+            adapt_batchnorm(analog, batches)
+            figures["new statistics"] = accuracy(analog, test)
+            lines.append({"row": f"{name}, {when}", "chip": 0, "digital": accuracy(model, test), **figures})
+        for line in lines:
+            results.add(**line, seconds=seconds)
+
+
+ONE_BIT = xb.MappingConfig(weight_bits=2, cell_bits=1, rows=128, cols=128, quantizer=TruncatedGaussianQuantizer())
+EIGHT_BITS = xb.CrossbarConfig(mapping=xb.MappingConfig(rows=128, cols=128, cell_bits=1))
+
+
+def run_ternary(results: Results, folder: Path) -> None:
+    """ResNet-20 with ternary weights on one-bit cells; the first layer has eight bits, the classifier is digital."""
+    data, test = load_cifar10(folder, train=20000, test=1000)
+    config = xb.CrossbarConfig(mapping=ONE_BIT, inputs=xb.InputConfig(bits=8, dac_bits=1))
+    keep = {"conv1": replace(EIGHT_BITS, inputs=config.inputs), "fc": None}
+    for name, branches, steps in (
+        ("ternary, as rounded", 1, 0),
+        ("ternary, trained", 1, TERNARY_STEPS),
+        ("two branches, trained", 2, TERNARY_STEPS // 2),
+    ):
+        if results.find(name):
+            continue
+        digital = load_resnet20(folder)
+        reference = accuracy(digital, test)
+        expanded = digital
+        if branches > 1:
+            expanded = expand_residually(digital, ONE_BIT.quantizer, branches=branches, keep=["conv1", "fc"])
+        model = xb.convert_to_analog(expanded, config, overrides=keep)
+        seconds = train(model, data, steps=steps, rate=1e-3, batch=64, augment=flipped) if steps else 0.0
+        xb.program_analog_weights(model, seed=0)
+        adapt_batchnorm(model, list(data.first(1000).batches(50)))
+        arrays = {layer: one.array.placement.tiles for layer, one in xb.named_analog_layers(model)}
+        bits = xb.adc_bits_report(model).drop_sel(layer="conv1")
+        results.add(
+            row=name, chip=0, accuracy=accuracy(model, test), digital=reference, seconds=seconds, steps=steps,
+            arrays=sum(arrays.values()), adc_bits=int(bits.bits.max()), adc_bits_worst_case=int(bits.worst_case.max()),
+        )  # fmt: skip
+
+
+PRUNED = {
+    "dense": ("weights", 0.0, {}),
+    "weights": ("weights", 0.5, {"release_empty": True}),
+    "weights, squeezed out": ("weights", 0.5, {"squeezed_planes": 3, "row_order": "sorted"}),
+    "rows": ("rows", 0.5, {"release_empty": True, "row_order": "sorted"}),
+    "columns": ("columns", 0.5, {"merge_columns": True}),
+    "tiles": ("tiles", 0.5, {"release_empty": True}),
+}
+
+
+def run_pruning(results: Results, folder: Path) -> None:
+    """ResNet-20 with half of its weights pruned in five ways: arrays, accuracy, and accuracy under read noise."""
+    data, test = load_cifar10(folder, train=20000, test=1000)
+    for name, (groups, share, fields) in PRUNED.items():
+        if results.find(f"pruned, {name}"):
+            continue
+        # A tile of 32 x 32 so that a network this small has tiles to lose.
+        fields = {"rows": 32, "cols": 32, "weight_bits": 8, "cell_bits": 1, **fields}
+        config = xb.CrossbarConfig(mapping=xb.MappingConfig(**fields))
+        model = xb.convert_to_analog(load_resnet20(folder), config, overrides={"fc": None})
+        again = prune_groups(model, groups, share=share)
+        seconds = train(model, data, steps=PRUNING_STEPS, rate=5e-4, batch=64, augment=flipped, after_step=again)
+        figures = {}
+        for label, device in (("accuracy", devices.Ideal), ("noisy", NOISY)):
+            chip = xb.convert_to_analog(
+                xb.convert_to_digital(model), replace(config, device=device), overrides={"fc": None}
+            )
+            xb.program_analog_weights(chip, seed=0)
+            figures[label] = accuracy(chip, test)
+        arrays = sum(layer.array.placement.tiles for layer in xb.analog_layers(chip))
+        results.add(row=f"pruned, {name}", chip=0, seconds=seconds, steps=PRUNING_STEPS, arrays=arrays, **figures)
+
+
+NOISY = replace(devices.RRAM, levels=None, drift=None)
+NOISE_STEPS, TERNARY_STEPS, PRUNING_STEPS = 60, 300, 40
+"""Batches of 64 images, as many as a few CPU minutes hold."""
+
+
+PARTS: dict[str, Callable[[Results, Path], None]] = {
+    "mlp": run_mlp,
+    "lenet": run_lenet,
+    "silicon": run_silicon,
+    "ternary": run_ternary,
+    "pruning": run_pruning,
+}
 
 
 def main() -> None:

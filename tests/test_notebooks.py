@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 300_000
-LONG = ("05", "07", "08", "10")
+LONG = ("05", "07", "08", "10", "11")
 """Notebooks that run for 15 s or more; `.ci/run` runs them by `pytest -m slow tests/test_notebooks.py`."""
 RUNS = [pytest.param(path, marks=[pytest.mark.slow] * (path.name[:2] in LONG), id=path.stem) for path in NOTEBOOKS]
 
@@ -29,8 +29,8 @@ def written_to_stderr(notebook):
     return [output.text for output in outputs if output.output_type == "stream" and output.name == "stderr"]
 
 
-def test_there_are_ten():
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 11)]
+def test_they_are_numbered():
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 12)]
 
 
 @pytest.mark.parametrize("path", RUNS)
