@@ -45,7 +45,9 @@ def apart(work: Callable[[], int | None], limit: float, log: Path) -> str:
     if process.exitcode in (0, 5):  # 5: a mutation may rename every test that was chosen
         return ""
     failed = [line.split()[1] for line in log.read_text().splitlines() if line.startswith(("FAILED ", "ERROR "))]
-    return failed[0] if failed else f"no end (exit code {process.exitcode})"
+    if not failed and process.exitcode not in (-signal.SIGXCPU, -signal.SIGKILL):
+        raise RuntimeError(f"The tests did not run, exit code {process.exitcode}.\n{log.read_text()}")
+    return failed[0] if failed else "no end"
 
 
 class Learner:

@@ -10,6 +10,7 @@ repository.
 import argparse
 import contextlib
 import functools
+import importlib.util
 import json
 import os
 import random
@@ -17,6 +18,7 @@ import shutil
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -37,6 +39,7 @@ AREAS = (
 """Folders to mutate, each as often."""
 REFEREE = ("tests/reference/", "tests/test_fuzz.py")
 """Whole layers and lives: they meet whatever the tests that execute a line let pass."""
+_FIRST_FILES = 4
 _LEFT_OUT = ("Remove", "Variable", "Exception", "BitOr", "_Is", "_IsNot")
 """Operators that mostly write the same program again: unions in annotations, `is` for `==`, decorators for the reader."""
 _KEPT = ("core/ReplaceComparisonOperator_Is_IsNot", "core/ReplaceComparisonOperator_IsNot_Is")
@@ -117,24 +120,22 @@ def run_tests(tests: list[str]) -> int:
 def stages_of(mutation: Mutation, knowledge: Knowledge, budget: float) -> list[list[str]]:
     """Return which tests a mutation meets first, and which it meets then, within a budget of seconds.
 
-    First those that execute its line, while they take a tenth of the budget: those of its file, and the quickest of the
-    others. Then whatever else could notice, the referee and the fuzz among it.
+    First the quickest of those that execute its line in a few files, because reading a file of tests takes its time too:
+    the file of the same name, and those with most such tests. Then the others, and whatever else could notice.
     """
     covering = knowledge.tests_of(mutation.path, mutation.line)
-    files = tuple({test.split("::")[0] for test in covering})
     area = next(area for area in AREAS if mutation.path.startswith(area))
+    counts = Counter(test.split("::")[0] for test in covering)
+    files = sorted(counts, key=lambda file: (Path(mutation.path).stem not in file, -counts[file]))
     also = (*REFEREE, *files, *(() if covering else (f"tests/{area}/",)))
     rest = {test for test in knowledge.seconds if test.startswith(also)} - covering
-
-    def order(test: str) -> tuple[bool, bool, float]:
-        return test in rest, Path(mutation.path).stem not in test.split("::")[0], knowledge.seconds[test]
-
     stages: list[list[str]] = [[], []]
     spent = 0.0
-    for test in sorted(covering | rest, key=order):
+    for test in sorted(covering | rest, key=lambda test: (test in rest, knowledge.seconds[test])):
         spent += knowledge.seconds[test]
-        if spent < budget:
-            stages[test in rest or spent > budget / 10].append(test)
+        first = test in covering and test.split("::")[0] in files[:_FIRST_FILES] and spent < budget / 2
+        if first or spent < budget:
+            stages[not first].append(test)
     return [stage for stage in stages if stage]
 
 
@@ -159,13 +160,13 @@ def results_in(file: Path) -> dict[Mutation, str]:
 @contextlib.contextmanager
 def copied() -> Iterator[Path]:
     """Work in a copy of the repository, with what every test imports at hand; gives a file for logs."""
+    import pytest  # noqa: F401
     import scipy.optimize
     import scipy.sparse.linalg  # noqa: F401
-    import torch
+    import torch._dynamo
     import xarray  # noqa: F401
 
     torch.set_num_threads(1)
-    sys.dont_write_bytecode = True
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "repository"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".git", "__pycache__", "notebooks", "results"))
@@ -184,7 +185,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--area", choices=AREAS, action="append", help="only these folders")
-    parser.add_argument("--budget", type=float, default=200, help="seconds of tests, unmutated, for one mutation")
+    parser.add_argument("--budget", type=float, default=100, help="seconds of tests, unmutated, for one mutation")
     parser.add_argument(
         "--coverage", type=absolute, required=True, help="folder of what tests execute; learnt if absent"
     )
@@ -200,9 +201,12 @@ def main() -> None:
             if mutation in results_in(arguments.results) and mutation not in again:
                 continue
             start = time.perf_counter()
+            compiled = Path(importlib.util.cache_from_source(mutation.path))
+            compiled.unlink(missing_ok=True)
             Path(mutation.path).write_text(mutation.source())
             found = noticed_by(mutation, knowledge, arguments.budget, log)
             shutil.copy(ROOT / mutation.path, mutation.path)
+            compiled.unlink(missing_ok=True)
             seconds = round(time.perf_counter() - start, 1)
             with arguments.results.open("a") as output:
                 output.write(json.dumps({"mutation": asdict(mutation), "found": found, "seconds": seconds}) + "\n")
