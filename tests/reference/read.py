@@ -91,6 +91,8 @@ class _Conversion:
     """Weight units of one siemens, (lines,)."""
     step: np.ndarray | None
     """Siemens times pulse units of one ADC code, (lines,); 0 for a line without current."""
+    condition: np.ndarray
+    """How many times the rounding errors of currents are relative ones of the step, (lines,)."""
     errors: np.ndarray | None
     """(3, lines)."""
 
@@ -108,12 +110,15 @@ def _conversions(array, unit, arrays, units, chip, config):
         partner = np.stack([_partner(array, unit, array.lines[j], arrays, units) for j in chosen], 1)
         difference, size = difference - partner, size + np.abs(partner)
     step = errors = None
+    condition = np.ones(len(chosen))
     if config.adc is not None:
         step = chip.calibrated_steps(array, unit.number)
         if step is None:
             step = adc_steps(array, unit, chosen, difference, config)
             if config.adc.range == "column":
                 step = np.where(size.sum(0) > _NOTHING * window.high, step, 0)
+                reach = np.abs(difference).sum(0)
+                condition = np.divide(size.sum(0), reach, out=condition, where=reach > 0)
         else:
             step = step[chosen]
         errors = chip.converter_errors(array)[:, chosen]
@@ -125,6 +130,7 @@ def _conversions(array, unit, arrays, units, chip, config):
             size=size,
             worth=np.array([line.significance / window.step(line) for line in lines]),
             step=step,
+            condition=condition,
             errors=errors,
         )
     ]
@@ -180,7 +186,7 @@ def _read_unit(total, array, unit, conversion, sign, driven, config):
             units, value = convert(units * in_codes, config.adc, conversion.errors, signed=signed)
             ties = tied(value, spread * in_codes, highest_code(config.adc, signed=signed))
             worth = worth * conversion.step
-            spread = np.abs(units)
+            spread = np.abs(units) * conversion.condition
             ties &= conversion.step > 0
         total.conversions += ties.size
         total.ties += int(ties.sum())

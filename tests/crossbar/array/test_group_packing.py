@@ -137,3 +137,25 @@ def test_a_checkpoint_keeps_packed_groups():
     ours, theirs = programmed(config), programmed(config, seed=1)
     theirs.load_state_dict(ours.state_dict())
     assert torch.equal(read(theirs), read(ours))
+
+
+@pytest.mark.parametrize("settings", [{"release_empty": True, "merge_columns": True}, {"merge_columns": True}])
+@pytest.mark.parametrize("adc", [None, xb.ADC(bits=12)])
+def test_word_lines_of_a_group_without_a_one_are_not_read(settings, adc):
+    """Their bit lines are dropped, so that operation units of them have nothing to convert."""
+    quiet = xb.Device(g_min=2e-6, g_max=40e-6)
+    torch.manual_seed(0)
+    layer = nn.Conv2d(GROUPS * CHANNELS, GROUPS * 2, KERNEL, groups=GROUPS)
+    with torch.no_grad():
+        layer.weight[2:4] = 0
+    packed, apart = (
+        configured(packing=packing, device=quiet, adc=adc, parallel_rows=4) for packing in ("absent", "none")
+    )
+    packed = replace(packed, mapping=replace(packed.mapping, **settings), plan="tiled")
+    models = [xb.convert_to_analog(layer, config).eval() for config in (packed, apart)]
+    for model in models:
+        xb.program_analog_weights(model)
+    shared, own = (read(model) for model in models)
+    full_scale = 2.0 * layer.weight.flatten(1).abs().sum(1).max()
+    assert (shared - own).abs().max() <= (1e-5 if adc is None else 2e-2) * full_scale
+    assert torch.allclose(shared[:, 2:4], layer.bias[2:4].detach().view(1, 2, 1, 1).expand_as(shared[:, 2:4]))

@@ -182,7 +182,8 @@ def find_runs(counts: Tensor, output: Tensor, lines: WordLines, inputs: InputCon
             shifted=any(one.shifted for one in joined),
         )
         segments = _segments(torch.stack(outputs[block : block + number]))
-        runs.append(BlockRun(lines=run, first=start, conversions=conversions[block], segments=segments))
+        if conversions[block]:  # word lines of a shared array may hold no bit line, that of a group without a one
+            runs.append(BlockRun(lines=run, first=start, conversions=conversions[block], segments=segments))
         start += number * conversions[block]
         block += number
     return tuple(runs)
