@@ -20,8 +20,27 @@ MakeSchedule = Callable[[Optimizer], LRScheduler]
 
 
 def class_loss(output: Any, target: Any) -> Tensor:
-    """Return the cross-entropy of scores: a tensor, the `logits` of an output, or its first item."""
-    return F.cross_entropy(model_logits(output), target)
+    """Return the cross-entropy of scores (batch, classes, ...): a tensor, the `logits` of an output, or its first item.
+
+    Raises
+    ------
+    ValueError
+        If these are the scores of tokens, (batch, tokens, vocabulary).
+    """
+    scores = model_logits(output)
+    if _scores_of_tokens(scores, target):
+        raise ValueError(
+            f"`loss` must be one of tokens for scores (batch, tokens, vocabulary). Got {tuple(scores.shape)} for labels "
+            f"{tuple(target.shape)}. Give loss=next_token_loss if labels are the input tokens, or a loss of your own."
+        )
+    return F.cross_entropy(scores, target)
+
+
+def _scores_of_tokens(scores: Any, target: Any) -> bool:
+    """Return whether classes are the last of three dimensions, and cannot be the second."""
+    if not (isinstance(scores, Tensor) and isinstance(target, Tensor) and scores.ndim == 3 and target.ndim == 2):
+        return False
+    return scores.shape[:2] == target.shape and scores.shape[1] != scores.shape[2]
 
 
 def set_eval(model: nn.Module) -> None:
