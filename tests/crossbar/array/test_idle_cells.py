@@ -225,3 +225,15 @@ def test_what_tells_groups_apart_is_refused():
         configured(packing="g_min", wires=WIRES, compensation=xb.WireCompensation())
     with pytest.raises(ValueError, match=r"cannot tell groups .*group_packing='g_min'"):
         xb.program_by_products(idle(wires=WIRES), seed=0)
+
+
+def test_training_sees_crosstalk():
+    model = xb.convert_to_analog(
+        nn.Conv2d(12, 12, 2, groups=6),
+        configured(packing="g_min", device=EXACT, wires=WIRES, training=xb.TrainingEffects(wires=True)),
+    )
+    seen = model.train()(image())
+    seen.square().sum().backward()
+    assert float(model.weight.grad.abs().min()) > 0
+    xb.program_analog_weights(model, seed=0)
+    torch.testing.assert_close(read(model.eval()), seen.detach(), rtol=1e-5, atol=1e-6)
