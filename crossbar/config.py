@@ -89,6 +89,7 @@ class CrossbarConfig:
             )
         self._check_collapsed()
         self._check_training()
+        self._check_current_voltage()
         if self.compensation is not None and self.mapping.group_packing == "g_min":
             raise FieldValueError(
                 "`compensation` makes up for the wires within a group, not for what idle cells carry to other groups. Got "
@@ -157,6 +158,23 @@ class CrossbarConfig:
     def idle_cells_see_fresh_noise(self) -> bool:
         """Whether read noise is drawn at every read for idle cells between groups of a convolution."""
         return self.fresh_read_noise and self.mapping.group_packing == "g_min"
+
+    def _check_current_voltage(self) -> None:
+        if self.device.current_voltage is None:
+            return
+        if self.inputs.pulse_bits != 1:
+            raise FieldValueError(
+                "`device.current_voltage` needs pulses of one bit, which put one voltage on every driven word line. Got "
+                f"inputs.bits={self.inputs.bits}, inputs.dac_bits={self.inputs.dac_bits}. Use inputs.dac_bits=1.",
+                "device",
+            )
+        for name, ohmic in (("compensation", self.compensation is not None), ("training", self.training.wires)):
+            if ohmic:
+                raise FieldValueError(
+                    f"`{name}` solves wires for ohmic cells. Got {getattr(self, name)!r} with "
+                    f"{self.device.current_voltage!r}. Leave out one of the two.",
+                    name,
+                )
 
     @property
     def shifted_rows_see_fresh_noise(self) -> bool:

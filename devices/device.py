@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from devices.current_voltage import AbstractCurrentVoltage
 from devices.display import html_table, short_repr
 from devices.drift.base import AbstractDrift
 from devices.plausibility import warn_conductance
@@ -18,6 +19,7 @@ _OPTIONAL: dict[str, type] = {
     "read_noise": AbstractReadNoise,
     "drift": AbstractDrift,
     "stuck": StuckCells,
+    "current_voltage": AbstractCurrentVoltage,
     "validity": ValidityRange,
 }
 
@@ -45,6 +47,9 @@ class Device:
         How the conductance moves with time.
     stuck
         Cells that do not answer to programming.
+    current_voltage
+        Law of the current through a cell, e.g. `Sinh(v0=0.25)`; None: ohmic. All conductances here are those at the read
+        voltage, where cells are programmed and verified; behind wires they see less.
     validity
         Where the numbers were measured; use outside of it warns. None: nothing is known about that.
     name
@@ -60,6 +65,7 @@ class Device:
     read_noise: AbstractReadNoise | None = None
     drift: AbstractDrift | None = None
     stuck: StuckCells | None = None
+    current_voltage: AbstractCurrentVoltage | None = None
     validity: ValidityRange | None = field(default=None, repr=False)
     name: str = ""
     source: str = field(default="", repr=False)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from crossbar.array.operating_point import operating_conductance
 from crossbar.array.operation_units import driven_rows, driven_units, only_driven, split_tile_rows, units_per_tile
 from crossbar.config import CrossbarConfig
 from crossbar.parasitics import transfer_matrix
@@ -16,7 +17,6 @@ from devices import (
     ExactProgramming,
     FaultMap,
     ProgrammedCells,
-    Wires,
     conductance_at,
     program_cells,
     read_noise_variance,
@@ -201,19 +201,19 @@ def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Ten
 
 
 def _as_read(
-    placement: Placement, config: CrossbarConfig, conductance: Tensor, solve: Callable[[Tensor, Wires], Tensor]
+    placement: Placement, config: CrossbarConfig, conductance: Tensor, solve: Callable[[Tensor, CrossbarConfig], Tensor]
 ) -> Tensor:
     """Solve the circuits in which cells are read, (tiles, rows, cols); one row per word line comes back."""
     rows = parallel_rows(placement, config)
     if rows is None:
-        return solve(conductance, config.wires)
+        return solve(conductance, config)
     driven = driven_units(placement, rows)
     if config.undriven == "grounded":
-        return split_tile_rows(solve(conductance, config.wires), rows)[driven]
+        return split_tile_rows(solve(conductance, config), rows)[driven]
     if not placement.tiles:
         return split_tile_rows(conductance, rows)
     units = units_per_tile(placement, rows)
-    return driven_rows(solve(only_driven(conductance, rows), config.wires), units, rows)[driven]
+    return driven_rows(solve(only_driven(conductance, rows), config), units, rows)[driven]
 
 
 def transfer_variance(
@@ -251,9 +251,14 @@ def _evenness(config: CrossbarConfig) -> float:
     return 0.75 if inputs.negative == "offset" and inputs.cycles() == 1 else 0.5
 
 
-def _sensitivities(conductance: Tensor, wires: Wires) -> Tensor:
+def _sensitivities(conductance: Tensor, config: CrossbarConfig) -> Tensor:
     """Return both sensitivities of cells side by side, (tiles, rows, 2 * cols)."""
-    return torch.cat(noise_sensitivity(conductance, wires), -1)
+    operating = operating_conductance(conductance, config)
+    own, common = noise_sensitivity(operating, config.wires)
+    if operating is conductance:
+        return torch.cat([own, common], -1)
+    share = torch.where(conductance > 0, operating / conductance, 1)  # of what a cell has at the read voltage
+    return torch.cat([own * share, common * share], -1)
 
 
 def parallel_rows(placement: Placement, config: CrossbarConfig) -> int | None:
@@ -262,8 +267,10 @@ def parallel_rows(placement: Placement, config: CrossbarConfig) -> int | None:
     return None if rows is None or rows >= placement.levels.shape[1] else rows
 
 
-def _transfer(conductance: Tensor, wires: Wires) -> Tensor:
-    return transfer_matrix(conductance, wires) if conductance.numel() and not wires.ideal else conductance
+def _transfer(conductance: Tensor, config: CrossbarConfig) -> Tensor:
+    if config.wires.ideal or not conductance.numel():
+        return conductance
+    return transfer_matrix(operating_conductance(conductance, config), config.wires)
 
 
 def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor:

@@ -8,6 +8,7 @@ from torch import Tensor
 
 from crossbar.array import CrossbarArray
 from crossbar.array.block_counts import BlockCounts
+from crossbar.array.operating_point import operating_conductance
 from crossbar.array.operation_units import driven_units, only_driven, split_tile_rows, units_per_tile
 from crossbar.array.programming import parallel_rows
 from crossbar.parasitics import input_admittance, split_read_power
@@ -49,7 +50,8 @@ def array_power(array: CrossbarArray, counts: BlockCounts, *, split: bool = Fals
         raise ValueError("`counts` must have second moments. Count with `count_blocks(array, codes, moments=True)`.")
     power = ArrayPower(parts=dict.fromkeys(PARTS, 0.0) if split else None)
     wires = array.config.wires
-    for conductance, moments in _networks(array, counts.moments):
+    for verified, moments in _networks(array, counts.moments):
+        conductance = operating_conductance(verified, array.config)
         energy = moments.diagonal(dim1=1, dim2=2)
         upper = float((conductance.sum(2).double() * energy).sum())
         power.high += upper

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from crossbar.array import CrossbarArray
+from crossbar.array.operating_point import operating_conductance
 from crossbar.parasitics import transfer_matrix
 from crossbar.plots.style import COLOUR_MAP, SMALL_TEXT, TEXT, new_figure
 from devices import conductance_at
@@ -49,7 +50,8 @@ def plot_wire_losses(array: CrossbarArray, *, title: str = "") -> "Figure":
         raise ValueError("`array` must have wires with resistance to show a drop. Got ideal wires.")
     placement = array.placement
     conductance = conductance_at(array.config.device, array.cells, float(array.time)).masked_fill(~placement.present, 0)
-    lost = 1 - transfer_matrix(conductance.double(), wires) / conductance.double()  # (tiles, rows, cols), NaN at G = 0
+    operating = operating_conductance(conductance.double(), array.config)
+    lost = 1 - transfer_matrix(operating, wires) / conductance.double()  # (tiles, rows, cols), NaN at G = 0
     means = torch.nanmean(lost.flatten(1), dim=1)
     worst = int(means.nan_to_num(-1.0).argmax())
     figure, axes = new_figure(height=2.9)
