@@ -207,26 +207,31 @@ TIMES = {"as programmed": 25.0, "1 hour": 3600.0, "1 day": 86400.0}
 
 def run_silicon(results: Results, folder: Path) -> None:
     """ResNet-20 on devices that were measured: as programmed, after an hour and a day, beside the chips."""
-    chosen, test = load_cifar10(folder, train=1000, test=1000)
+    chosen, test = load_cifar10(folder, train=SILICON_IMAGES, test=SILICON_IMAGES)
     batches = list(chosen.batches(50))
-    for name, device in SILICON.items():
-        if results.find(f"{name}, 1 day"):
+    work = [(name, steps, when) for name in SILICON for steps in (0, NOISE_STEPS) for when in TIMES]
+    for name, steps, when in work:
+        row = f"{name}, {'noise-trained' if steps else 'as in software'}, {when}"
+        if results.find(row):
             continue
-        model, seconds = noise_trained(folder, NOISE_STEPS)
-        config = xb.CrossbarConfig(device=device, mapping=xb.MappingConfig(rows=256, cols=256, cell_bits=7))
-        lines = []
-        for when, t in TIMES.items():
-            analog = xb.convert_to_analog(model, config, overrides={"fc": None}).eval()
-            xb.program_analog_weights(analog, seed=0)
-            xb.drift_analog_weights(analog, t)
-            figures = {"as it is": accuracy(analog, test)}
-            compensate_drift(analog)
-            figures["drift factor"] = accuracy(analog, test)
-            adapt_batchnorm(analog, batches)
-            figures["new statistics"] = accuracy(analog, test)
-            lines.append({"row": f"{name}, {when}", "chip": 0, "digital": accuracy(model, test), **figures})
-        for line in lines:
-            results.add(**line, seconds=seconds)
+        model, seconds = noise_trained(folder, steps) if steps else (load_resnet20(folder), 0.0)
+        config = xb.CrossbarConfig(device=SILICON[name], mapping=xb.MappingConfig(rows=256, cols=256, cell_bits=7))
+        analog = xb.convert_to_analog(model, config, overrides={"fc": None}).eval()
+        xb.program_analog_weights(analog, seed=0)
+        xb.drift_analog_weights(analog, TIMES[when])
+        figures = {"as it is": accuracy(analog, test)}
+        compensate_drift(analog)
+        figures["drift factor"] = accuracy(analog, test)
+        adapt_batchnorm(analog, batches)
+        figures["new statistics"] = accuracy(analog, test)
+        results.add(row=row, chip=0, digital=_software_accuracy(folder, steps), seconds=seconds, steps=steps, **figures)
+
+
+@cache
+def _software_accuracy(folder: Path, steps: int) -> float:
+    """Return the accuracy of ResNet-20 in software, on the images of the silicon rows."""
+    model = noise_trained(folder, steps)[0] if steps else load_resnet20(folder)
+    return accuracy(model.eval(), load_cifar10(folder, train=1, test=SILICON_IMAGES)[1])
 
 
 ONE_BIT = xb.MappingConfig(weight_bits=2, cell_bits=1, rows=128, cols=128, quantizer=TruncatedGaussianQuantizer())
@@ -296,8 +301,10 @@ def run_pruning(results: Results, folder: Path) -> None:
 
 
 NOISY = replace(devices.RRAM, levels=None, drift=None)
-NOISE_STEPS, TERNARY_STEPS, PRUNING_STEPS = 60, 300, 40
+NOISE_STEPS, TERNARY_STEPS, PRUNING_STEPS = 40, 300, 40
 """Batches of 64 images, as many as a few CPU minutes hold."""
+SILICON_IMAGES = 500
+"""First test images of the silicon rows; as many training images measure the statistics."""
 
 
 PARTS: dict[str, Callable[[Results, Path], None]] = {

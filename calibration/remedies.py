@@ -1,7 +1,7 @@
 """The remedies of the recovery ladder and of study files, in one table; a new remedy is one row."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Any, final
 
@@ -15,6 +15,7 @@ from calibration.drift import compensate_drift
 from calibration.finetune import finetune
 from calibration.finetune_batchnorm import finetune_batchnorm
 from calibration.finetune_layernorm import finetune_layernorm, layernorm_modules
+from calibration.hardware_aware import train_hardware_aware
 from calibration.input_ranges import calibrate_input_ranges
 from calibration.low_rank import LOW_RANK_PARAMETERS, attach_low_rank
 from calibration.mime import attach_thresholds, calibrate_thresholds
@@ -23,7 +24,9 @@ from calibration.output_affine import fit_output_affine
 from crossbar.batches import model_input
 from crossbar.compensation.reprogram import compensate_wires
 from crossbar.compensation.stuck_correction import correct_stuck_cells
-from crossbar.conversion import analog_layers
+from crossbar.conversion import analog_layers, named_analog_layers
+from crossbar.lifecycle import program_analog_weights
+from crossbar.training_settings import set_training_effects
 from devices.arguments import check_fields, checked
 
 
@@ -107,6 +110,31 @@ def _compensate_wires(model: nn.Module) -> None:
     compensate_wires(model, generator=torch.Generator().manual_seed(0))
 
 
+def _no_wires_to_train_through(model: nn.Module) -> str | None:
+    if any(layer.array.config.compensation is not None for layer in analog_layers(model)):
+        return "`model` has layers that are programmed for their wires already, CrossbarConfig(compensation=...)."
+    return _no_wires(model)
+
+
+def _train_through_wires(model: nn.Module, batches: Iterable[Any]) -> None:
+    """Train everything for one epoch through the exact wires, at the chip's time, program it and measure statistics."""
+    layers = dict(named_analog_layers(model))
+    before = {name: layer.array.config.training for name, layer in layers.items()}
+    times = {name: float(layer.array.time) if layer.array.programmed_yet else 0.0 for name, layer in layers.items()}
+    chosen = {name: replace(effects, wires=True, time=times[name]) for name, effects in before.items()}
+    set_training_effects(model, chosen)
+    try:
+        train_hardware_aware(model, batches)
+    finally:
+        set_training_effects(model, before)
+    program_analog_weights(model, generator=torch.Generator().manual_seed(0))
+    for name, layer in layers.items():
+        layer.drift(times[name])
+    if any(_has_statistics(module) for module in model.modules()):
+        # A moving average still holds much of what the norms saw before.
+        adapt_batchnorm(model, batches)
+
+
 def _correct_stuck_cells(model: nn.Module) -> None:
     """Correct known stuck cells digitally."""
     correct_stuck_cells(model)
@@ -177,6 +205,11 @@ REMEDIES: Mapping[str, Remedy] = MappingProxyType(
             lambda model, reference, batches: finetune_layernorm(model, batches),
             refusal=_no_layernorm,
             step="finetune_layernorm",
+        ),
+        "training through the wires": Remedy(
+            lambda model, reference, batches: _train_through_wires(model, batches),
+            refusal=_no_wires_to_train_through,
+            step="train_through_wires",
         ),
         "thresholds": Remedy(_thresholds, needs_relu=True, step="calibrate_thresholds"),
         "low rank": Remedy(_low_rank, step="low_rank"),

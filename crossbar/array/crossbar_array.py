@@ -89,16 +89,18 @@ class CrossbarArray(nn.Module):
             self.corrections["static_range"].bounds = torch.tensor([-config.inputs.maximum, config.inputs.maximum])
         # Saved although it follows from the config, so that a model made on the meta device finds it when it loads.
         self.register_buffer("code_spread", code_spread(config))
-        self.noise_factor: nn.Parameter | None
+        self.noise_factor: nn.Parameter | None = None
         self.take_training(config)
         self.register_load_state_dict_post_hook(finish_loading)  # type: ignore[no-untyped-call]
 
     def take_training(self, config: CrossbarConfig) -> None:
-        """Take over a config that differs in what training contains, and begin what its noise learns."""
+        """Take over a config that differs in what training contains; what its noise learned stays with the same noise."""
+        noise, same = config.training.noise, config.training.noise == self.config.training.noise
         self.config = self.reader.config = config
-        noise = config.training.noise
-        begin = None if noise is None else noise.initial_factor
-        self.noise_factor = None if begin is None else nn.Parameter(torch.tensor(begin, device=self.code_spread.device))
+        if not same or self.noise_factor is None:
+            begin = None if noise is None else noise.initial_factor
+            like = self.code_spread
+            self.noise_factor = None if begin is None else nn.Parameter(torch.tensor(begin, device=like.device))
 
     @property
     def programmed_yet(self) -> bool:

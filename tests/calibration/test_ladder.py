@@ -200,6 +200,24 @@ def test_studies_and_the_ladder_share_their_remedies(programmed, digits):
     assert accuracy(calibrated.eval(), digits.test) > 0.8
 
 
+def test_training_through_the_wires_is_a_remedy(digits):
+    model = xb.convert_to_analog(digits.model, CONFIG, overrides={"10": None})
+    xb.program_analog_weights(model, seed=0)
+    xb.drift_analog_weights(model, 1e3)
+    before = accuracy(model.eval(), digits.test)
+    remedy = REMEDIES["training through the wires"]
+    trained = apply_remedies([remedy], model, digits.model, digits.batches(128)[:8])
+    assert accuracy(trained.eval(), digits.test) > before + 0.2
+    for layer in xb.analog_layers(trained):
+        assert layer.array.config == CONFIG
+        assert float(layer.array.time) == 1e3
+    with pytest.raises(ValueError, match="resistance"):
+        apply_remedies([remedy], xb.convert_to_analog(digits.model, xb.CrossbarConfig()), digits.model, [])
+    known = xb.convert_to_analog(digits.model, dataclasses.replace(CONFIG, compensation=xb.WireCompensation()))
+    with pytest.raises(ValueError, match="compensation"):
+        apply_remedies([remedy], known, digits.model, [])
+
+
 def test_bad_input(digits):
     with pytest.raises(ValueError, match=r"unknown remedies \['prayer'\]"):
         recovery_ladder(digits.model, CONFIG, [], [], ladder=[("prayer",)])

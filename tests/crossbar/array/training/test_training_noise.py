@@ -124,3 +124,15 @@ def test_output_shifts_have_their_mean_and_spread(module):
 def test_shifts_of_other_outputs_are_refused():
     with pytest.raises(ValueError, match="`spread` must hold 2"):
         xb.OutputShift(mean=(0.0, 0.0), spread=(1.0,))
+
+
+def test_what_was_learned_stays_while_the_noise_does():
+    layer = made(xb.LearnedNoise())
+    with torch.no_grad():
+        layer.array.noise_factor.fill_(0.7)
+    xb.set_training_effects(layer, xb.TrainingEffects(noise=xb.LearnedNoise()))
+    assert layer.array.noise_factor.item() == pytest.approx(0.7)
+    xb.set_training_effects(layer, xb.TrainingEffects(noise=xb.LearnedNoise(initial_factor=0.1)))
+    assert layer.array.noise_factor.item() == pytest.approx(0.1)
+    xb.set_training_effects(layer, xb.TrainingEffects())
+    assert layer.array.noise_factor is None
