@@ -19,13 +19,15 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 import crossbar as xb
 import devices
-from calibration import finetune_squeezed
-from crossbar import attacks
+from calibration import finetune, finetune_squeezed, train_pair_mask
+from crossbar import attacks, self_test
+from crossbar.array.rewriting import stored_levels
 from crossbar.examples import Split, accuracy, load_cifar10, load_resnet20
 from mapping import TernaryQuantizer
 
@@ -46,6 +48,14 @@ ENCODINGS: Mapping[str, Mapping[str, Any]] = {
     "ternary": {"quantizer": TernaryQuantizer(granularity="output"), "weight_bits": 2},
 }
 TERNARY_IMAGES, TERNARY_EPOCHS = 8_000, 3
+
+
+FLIPPED = 10
+SELF_TESTS: Mapping[str, tuple[Mapping[str, Any], self_test.SelfTest]] = {
+    "one-bit cells, sums": ({}, self_test.SelfTest(word_lines=16, false_alarms=5e-4)),
+    "one-bit cells, fingerprint": ({}, self_test.SelfTest(word_lines=16, false_alarms=5e-4, reference="fingerprint")),
+}
+MEMORY_IMAGES, MEMORY_EPOCHS = 20_000, 5
 
 
 class Results:
@@ -164,25 +174,142 @@ def measure_stuck(row: str, seed: int, folder: Path, out: Path) -> dict[str, Any
     return figures
 
 
+def measure_self_test(row: str, seed: int, folder: Path, out: Path) -> dict[str, Any]:
+    """Test all arrays of ResNet-20 before and after ten flips."""
+    mapping, settings = SELF_TESTS[row]
+    device = replace(RRAM, read_noise=devices.RelativeReadNoise(ratio=0.1))
+    analog = xb.convert_to_analog(load_resnet20(folder), config_of(device, **mapping)).eval()
+    xb.program_analog_weights(analog, seed=seed)
+    torch.manual_seed(seed)
+    start = time.process_time()
+    checksums = self_test.program_checksums(analog, settings, seed=seed)
+    cost = self_test.checksum_cost(analog, checksums)
+    intact = self_test.check_arrays(analog, checksums)
+    flips = attacks.flip_cells(analog, attacks.random_flips(analog, FLIPPED, seed=seed), seed=seed)
+    report = self_test.check_arrays(analog, checksums)
+    hit = _tiles(flips)
+    alarmed = _tiles(report.isel(array=report.alarm.values.astype(bool)))
+    self_test.repair_faults(analog, self_test.find_faults(analog, checksums, report))
+    left = sum(
+        int((stored_levels(layer.array) != layer.array.placement.levels)[layer.array.placement.used].sum())
+        for layer in xb.analog_layers(analog)
+    )
+    return {
+        "seconds": time.process_time() - start,
+        "arrays": intact.sizes["array"],
+        "false": int(intact.alarm.sum()) + len(alarmed - hit),
+        "tests": 2 * intact.sizes["array"] - len(hit),
+        "hit": len(hit),
+        "found": len(alarmed & hit),
+        "left": left,
+        "reads": float(cost.reads.max()),
+        "share": float(cost.bit_lines.sum() / (cost.bit_lines / cost.share).sum()),
+    }
+
+
+def _tiles(table: Any) -> set[tuple[str, int]]:
+    return set(zip(table.layer.values.tolist(), table.tile.values.tolist(), strict=True))
+
+
+def measure_memory(row: str, seed: int, folder: Path, out: Path) -> dict[str, Any]:
+    """Train a mask, or a read-out alone, on cells as formed."""
+    train, test = _mnist(folder)
+    torch.manual_seed(seed)
+    model = nn.Sequential(nn.Linear(784, 512, bias=False), nn.ReLU(), nn.Linear(512, 10, bias=row != "mask of pairs"))
+    formed = devices.AsFormedProgramming(median=RRAM.g_max / 2, log_spread=0.5)
+    config = xb.CrossbarConfig(device=replace(RRAM, programming=formed), mapping=xb.MappingConfig(cell_bits=7))
+    with torch.no_grad():
+        for layer in (model[0], model[2]):
+            layer.weight *= 3  # random cells give smaller weights than the largest, which sets the scale
+    analog = xb.convert_to_analog(model, config, overrides={} if row == "mask of pairs" else {"2": None}).eval()
+    xb.program_analog_weights(analog, seed=seed)
+    start = time.process_time()
+    loader = torch.utils.data.DataLoader(
+        torch.utils.data.TensorDataset(train.images, train.labels), batch_size=100, shuffle=True
+    )
+    if row == "mask of pairs":
+        train_pair_mask(
+            analog, loader, epochs=MEMORY_EPOCHS, optimizer=lambda p: torch.optim.Adam(p, lr=2e-3), seed=seed
+        )
+    else:
+        finetune(analog, loader, ["re:2.*"], epochs=MEMORY_EPOCHS, optimizer=lambda p: torch.optim.Adam(p, lr=1e-3))
+    return {"seconds": time.process_time() - start, "accuracy": accuracy(analog, test)}
+
+
+@cache
+def _mnist(folder: Path) -> tuple[Split, Split]:
+    with np.load(folder / "mnist.npz") as file:
+        train, test = (
+            Split(
+                torch.from_numpy(file[f"x_{name}"]).float().flatten(1) / 255, torch.from_numpy(file[f"y_{name}"]).long()
+            )
+            for name in ("train", "test")
+        )
+    return train.first(MEMORY_IMAGES), test
+
+
 PARTS: Mapping[str, tuple[Callable[..., dict[str, Any]], tuple[str, ...], int]] = {
     "stuck": (measure_stuck, ("one cell", "2 x 4 bits", "one-bit cells"), 3),
     "flips": (measure_search, tuple(ENCODINGS), 1),
     "random flips": (measure_random, tuple(ENCODINGS), SEEDS),
+    "self_test": (measure_self_test, tuple(SELF_TESTS), 3),
+    "memory": (measure_memory, ("mask of pairs", "read-out of a reservoir"), 1),
 }
 """What is measured, its rows, and how many seeds."""
 
 
 def tables(results: Results) -> str:
     """Return the tables as Markdown."""
-    return ""
+    lines = [
+        "| flips, ResNet-20 8 bits | as programmed [%] | flips until below 15 % | 100 random flips: lost [points] "
+        "| largest change of a weight by one flip | rms |",
+        "|---|---|---|---|---|---|",
+    ]
+    for name in ENCODINGS:
+        for line in results.find("flips", name):
+            lost = [100 * (found["before"] - found["after"]) for found in results.find("random flips", name)]
+            broken = len(line["accuracy"]) if line["stopped"] == "until" else f"> {len(line['accuracy'])}"
+            lines.append(
+                f"| {name} | {100 * line['before']:.1f} | {broken} | {_spread(lost)} | {line['largest']:.2f} "
+                f"| {line['rms']:.3f} |"
+            )
+    lines += ["", "| stuck 1.75 + 9.04 % | digital [%] | as programmed [%] | corrected [%] | multiplications [%] |"]
+    lines += ["|---|---|---|---|---|"]
+    for name in PARTS["stuck"][1]:
+        if found := results.find("stuck", name):
+            columns = [_spread([100 * line[key] for line in found]) for key in ("digital", "before", "after")]
+            extra = _spread([100 * line["multiplications"] / line["weights"] for line in found])
+            lines.append(f"| {name} | {' | '.join(columns)} | {extra} |")
+    lines += ["", "| self-test | flipped arrays found | false alarms per 1000 tests | reads | bit lines | flips left |"]
+    lines += ["|---|---|---|---|---|---|"]
+    for name in SELF_TESTS:
+        if found := results.find("self_test", name):
+            total = {key: sum(line[key] for line in found) for key in ("hit", "found", "false", "tests", "left")}
+            lines.append(
+                f"| {name} | {total['found']} of {total['hit']} | {1000 * total['false'] / total['tests']:.2f} "
+                f"({total['false']} of {total['tests']}) | {found[0]['reads']:.0f} | +{100 * found[0]['share']:.1f} % "
+                f"| {total['left']} |"
+            )
+    lines += ["", "| random memory, 784-512-10, MNIST | accuracy [%] | CPU s |", "|---|---|---|"]
+    for name in PARTS["memory"][1]:
+        for line in results.find("memory", name):
+            lines.append(f"| {name} | {100 * line['accuracy']:.2f} | {line['seconds']:.0f} |")
+    return "\n".join(lines)
 
 
-def run(results: Results, folder: Path, parts: list[str]) -> None:
+def _spread(values: list[float]) -> str:
+    if not values:
+        return "-"
+    text = f"{np.mean(values):.1f}"
+    return text if len(values) == 1 else f"{text} ± {np.std(values, ddof=1):.1f}"
+
+
+def run(results: Results, folder: Path, parts: list[str], only: list[str], most: int) -> None:
     """Measure what is missing."""
     for part in parts:
         measure, rows, seeds = PARTS[part]
-        for row in rows:
-            for seed in range(seeds):
+        for row in [row for row in rows if not only or row in only]:
+            for seed in range(min(seeds, most)):
                 if not results.find(part, row, seed):
                     results.add(part=part, row=row, seed=seed, **measure(row, seed, folder, results.path))
 
@@ -193,12 +320,14 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True, help="folder with the images and the trained weights")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/faults.jsonl"))
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), help="only these parts")
+    parser.add_argument("--rows", nargs="*", default=[], help="only these rows")
+    parser.add_argument("--seeds", type=int, default=SEEDS, help="seeds at the most")
     parser.add_argument("--table", action="store_true", help="print the tables of what there is")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     results = Results(arguments.out)
     if not arguments.table:
-        run(results, arguments.data, arguments.parts or list(PARTS))
+        run(results, arguments.data, arguments.parts or list(PARTS), arguments.rows, arguments.seeds)
     print(tables(results))
 
 
