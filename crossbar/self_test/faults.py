@@ -26,7 +26,9 @@ _TEXTS = {
 @checked
 @torch.no_grad()
 def find_faults(model: nn.Module, checksums: Checksums, alarms: xr.Dataset) -> xr.Dataset:
-    """Read the rows of alarmed patterns one by one and return the cells that are off by half a level or more.
+    """Read the rows of alarmed arrays one by one and return the cells that are off by half a level or more.
+
+    All rows of an array are read: faults of one pattern may cancel, modulo the checksum, while those of another do not.
 
     What they should give follows from the levels that the weights were mapped to, behind the wires; where errors of
     programming leave levels unclear, only cells beyond what these explain are named.
@@ -75,13 +77,8 @@ def _differences(array: CrossbarArray, lines: CheckLines, checksums: Checksums, 
     """Return how far cells of alarmed patterns are off, in levels, 0 where noise explains it, (tiles, rows, lines)."""
     settings = checksums.settings
     test, intended = make_test_array(array, lines), make_intended_array(array, lines)
-    rows = array.placement.levels.shape[1]
-    group = torch.arange(rows - 1, -1, -1) // settings.word_lines
-    suspected = torch.zeros(array.placement.tiles, rows, dtype=torch.bool)
-    for tile, pattern in zip(own.tile.values.tolist(), own.pattern.values.tolist(), strict=True):
-        suspected[tile] |= group == pattern
     fresh, stays = cell_variances(test)
-    cells = settings.word_lines * test.placement.levels.shape[2]
+    rows, cells = fresh.shape[1], fresh[0].numel()
     reach = NormalDist().inv_cdf(1 - settings.false_alarms / (2 * cells))
     spread = (reach + NormalDist().inv_cdf(1 - settings.misses)) ** 2
     repeats = max(1, math.ceil(4 * spread * float(fresh.max())))
@@ -93,5 +90,7 @@ def _differences(array: CrossbarArray, lines: CheckLines, checksums: Checksums, 
     factor = common_drift(given[there], should[there]) if float(array.time) else given.new_ones(())
     difference = given / factor - should  # (tiles, rows, lines)
     bound = (reach / factor * (fresh / repeats + stays).sqrt()).clamp(min=0.5)
-    wrong = (difference.abs() >= bound) & suspected.to(bound.device)[:, :, None] & test.placement.used
+    alarmed = torch.zeros(len(bound), dtype=torch.bool, device=bound.device)
+    alarmed[torch.as_tensor(own.tile.values.astype(int), device=bound.device)] = True
+    wrong = (difference.abs() >= bound) & alarmed[:, None, None] & test.placement.used
     return difference * wrong

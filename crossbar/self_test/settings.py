@@ -24,7 +24,9 @@ class SelfTest:
     word_lines
         Word lines driven at a time: fewer say better where a fault is, more need fewer reads in all.
     bits
-        Bits of the checksum of a row; None: those of a cell, at least two. With more, fewer pairs of faults cancel.
+        Bits of the checksum of a row; None: those of a cell, at least two. Changes of the rows that are driven together
+        whose sum is a multiple of `2^bits` go unseen without a fingerprint: an attacker's flips lie close together, so take
+        more bits, or fewer word lines.
     repeats
         Reads of every pattern, whose mean is judged; None: as few as `false_alarms` and `misses` allow.
     reference
