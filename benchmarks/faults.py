@@ -293,19 +293,18 @@ def tables(results: Results) -> str:
             lines.append(f"| {name} | {' | '.join(columns)} | {extra} |")
     lines += [
         "",
-        "| self-test of ResNet-20 | flips found (arrays with flips) | false alarms per 1000 tests | reads | bit lines | flips left |",
+        "| self-test of ResNet-20 | flips found (arrays with flips) | false alarms per 1000 tests "
+        "| reads of an array | bit lines | flips left after repair |",
     ]
     lines += ["|---|---|---|---|---|---|"]
     for name in SELF_TESTS:
         if found := results.find("self_test", name):
-            total = {
-                key: sum(line[key] for line in found)
-                for key in ("hit", "hit_arrays", "found", "false", "tests", "left")
-            }
+            keys = ("hit", "hit_arrays", "found", "false", "tests", "left")
+            total = {key: sum(line[key] for line in found) for key in keys}
+            rate = f"{1000 * total['false'] / total['tests']:.2f} ({total['false']} of {total['tests']})"
             lines.append(
-                f"| {name} | {total['found']} of {total['hit']} ({total['hit_arrays']}) | {1000 * total['false'] / total['tests']:.2f} "
-                f"({total['false']} of {total['tests']}) | {found[0]['reads']:.0f} | +{100 * found[0]['share']:.1f} % "
-                f"| {total['left']} |"
+                f"| {name} | {total['found']} of {total['hit']} ({total['hit_arrays']}) | {rate} "
+                f"| {found[0]['reads']:.0f} | +{100 * found[0]['share']:.1f} % | {total['left']} |"
             )
     lines += ["", "| random memory, 784-512-10, MNIST | accuracy [%] | CPU s |", "|---|---|---|"]
     for name in PARTS["memory"][1]:
