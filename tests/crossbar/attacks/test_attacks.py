@@ -140,6 +140,26 @@ def test_flips_stand_on_noisy_cells_behind_wires_and_in_checkpoints():
     assert torch.equal(again(X), analog(X))
 
 
+def test_reads_in_integers_see_flips_as_tiled_ones_do():
+    outputs = {}
+    for plan in ("auto", "tiled"):
+        config = xb.CrossbarConfig(
+            device=CELL,
+            mapping=xb.MappingConfig(cell_bits=1, rows=16, cols=16),
+            inputs=xb.InputConfig(dac_bits=1),
+            adc=xb.ADC(bits=8),
+            plan=plan,
+        )
+        analog = xb.convert_to_analog(network(), config).eval()
+        assert analog[3].plan.kind == ("integer" if plan == "auto" else "tiled")
+        xb.program_analog_weights(analog, seed=0)
+        before = analog(X)
+        attacks.flip_cells(analog, attacks.random_flips(analog, 40, seed=0))
+        outputs[plan] = analog(X)
+        assert not torch.equal(outputs[plan], before)
+    torch.testing.assert_close(outputs["auto"], outputs["tiled"])
+
+
 # mapping, largest change of a weight by one flip over the largest weight, by hand: codes -31 .. 31
 LARGEST = {
     "differential": 16 / 31,
