@@ -306,6 +306,13 @@ def tables(study: Study) -> str:
         for better, worse in ORDERINGS:
             cells = [_ordering(study, network, better, worse, noise) for noise in (NOISE, 2 * NOISE)]
             lines.append(f"| {network} | {better} < {worse} | {' | '.join(cells)} |")
+    lines += ["", "| network | adapted by | one ADC range for all costs, loss | points |", "|---|---|---|---|"]
+    for network in ("gpt", "vit"):
+        for variant in ("as trained", *VARIANTS):
+            cost = _cost_of_one_range(study, network, variant)
+            lines += (
+                [f"| {network} | {variant} | {cost['loss']:+.4f} | {-100 * cost['accuracy']:+.2f} |"] if cost else []
+            )
     return "\n".join(lines)
 
 
@@ -335,6 +342,18 @@ def _cell(study: Study, network: str, variant: str, noise: float, adc: str, key:
         return "-"
     spread = f" ± {statistics.stdev(values):.{digits}f}" if len(values) > 1 else ""
     return f"{statistics.mean(values):.{digits}f}{spread}"
+
+
+def _cost_of_one_range(study: Study, network: str, variant: str) -> dict[str, float]:
+    """Return what the shared range adds on the same chips, a mean over seeds; nothing where there are none."""
+    key = {"network": network, "variant": variant, "noise": NOISE, "chip": 0}
+    own, shared = ({line["seed"]: line for line in study.find(**key, adc=adc)} for adc in ("tile", "model"))
+    seeds = own.keys() & shared.keys()
+    if not seeds:
+        return {}
+    return {
+        name: statistics.mean(shared[seed][name] - own[seed][name] for seed in seeds) for name in ("loss", "accuracy")
+    }
 
 
 def _ordering(study: Study, network: str, better: str, worse: str, noise: float) -> str:
