@@ -112,6 +112,8 @@ def phases(codes: Tensor, settings: DriveSettings) -> list[tuple[float, Tensor]]
             return values
         return values.to(torch.uint8 if settings.code_bits <= 8 else torch.int32)
 
+    if codes.dtype == torch.uint8:  # which has no negative codes
+        return [(1.0, codes)]
     if settings.input_offset:
         return [(1.0, driven(codes + settings.input_offset))]
     if settings.two_phase and codes.numel() and float(codes.amin()) < 0:
@@ -133,6 +135,23 @@ def driven_codes(codes: Tensor, lines: WordLines, run: LineRun) -> Tensor:
     if not run.shifted:
         return driven
     shift = lines.row_shift[run.first : run.first + run.blocks, run.first_row :, None]
+    return driven * 2.0**shift if driven.is_floating_point() else driven.to(torch.int32) << shift.to(torch.int32)
+
+
+def block_codes(codes: Tensor, lines: WordLines, run: LineRun, block: int) -> Tensor:
+    """Return the codes (vectors, inputs) on the word lines of one block of a run: (vectors, rows from `first_row`).
+
+    What stands in rows without a word line means nothing.
+    """
+    index = lines.row_index[run.first + block, run.first_row :]
+    if run.inputs is not None:
+        first = run.inputs + block * len(index)
+        driven = codes[:, first : first + len(index)].contiguous()
+    else:
+        driven = codes.index_select(1, index.clamp(min=0))
+    if not run.shifted:
+        return driven
+    shift = lines.row_shift[run.first + block, run.first_row :]
     return driven * 2.0**shift if driven.is_floating_point() else driven.to(torch.int32) << shift.to(torch.int32)
 
 

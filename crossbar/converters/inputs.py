@@ -233,10 +233,24 @@ def pulses(codes: Tensor, config: InputConfig, extra_bits: int = 0) -> Tensor:
 
 def cut_pulses(codes: Tensor, cycles: int, pulse_bits: int, *, dim: int) -> Tensor:
     """Cut non-negative integers into the pulses of `cycles` cycles, least significant first, in a new dimension `dim`."""
+    if codes.dtype == torch.uint8 and dim < codes.ndim and codes.shape[-1] % 8 == 0:
+        return _cut_bytes(codes.contiguous(), cycles, pulse_bits, dim)
     shape = [1] * (codes.ndim + 1)
     shape[dim] = cycles
     shifts = torch.arange(cycles, device=codes.device, dtype=codes.dtype).view(shape) * pulse_bits
     return (codes.unsqueeze(dim) >> shifts).bitwise_and_(2**pulse_bits - 1)
+
+
+def _cut_bytes(codes: Tensor, cycles: int, pulse_bits: int, dim: int) -> Tensor:
+    """Cut codes of one byte, eight in every integer of 64 bits."""
+    eight = codes.view(torch.int64)
+    pulses = torch.empty(*codes.shape[:dim], cycles, *eight.shape[dim:], dtype=torch.int64, device=codes.device)
+    for cycle in range(cycles):
+        kept = 2 ** max(0, min(pulse_bits, 8 - cycle * pulse_bits)) - 1  # what the next byte shifts in is none of it
+        there = pulses.select(dim, cycle)
+        torch.bitwise_right_shift(eight, cycle * pulse_bits, out=there)
+        there.bitwise_and_(kept * 0x0101010101010101)
+    return pulses.view(torch.uint8)
 
 
 def pulse_power(codes: Tensor, config: InputConfig) -> Tensor:

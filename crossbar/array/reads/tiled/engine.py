@@ -18,7 +18,7 @@ from crossbar.config import CrossbarConfig
 from crossbar.converters import highest_code
 from mapping import Placement
 
-_WORTH_SKIPPING = 0.9
+WORTH_SKIPPING = 0.9
 """Share of driven vectors up to which reading them apart costs less than reading all."""
 
 
@@ -105,7 +105,7 @@ def _read_run(
     number = int(active.sum())
     if number == 0:
         return
-    if run.lines.blocks == 1 and number <= _WORTH_SKIPPING * active.shape[1]:
+    if run.lines.blocks == 1 and number <= WORTH_SKIPPING * active.shape[1]:
         chosen = active[0].nonzero()[:, 0]
         part = result.new_zeros(len(result), number)
         _read_driven(driven[:, :, chosen], None, tables, run, settings, part, sign)

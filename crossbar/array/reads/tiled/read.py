@@ -81,10 +81,14 @@ class AbstractTiledRead(AbstractRead):
     def read(self, codes: Tensor, wiring: Wiring) -> Tensor:
         """Read every conversion."""
         with torch.no_grad():
-            outputs = wiring.assemble(self._read_vectors(wiring.input_vectors(codes)), codes)
+            outputs = wiring.assemble(self._read_vectors(wiring.input_vectors(self.carried(codes))), codes)
         if not codes.requires_grad:
             return outputs
         return straight_through(self.read_without_converters(codes, wiring), outputs)
+
+    def carried(self, codes: Tensor) -> Tensor:
+        """Return input codes in the type in which they are carried to the word lines."""
+        return codes
 
     def _read_vectors(self, codes: Tensor) -> Tensor:
         """Read (vectors, inputs) -> (vectors, outputs)."""
@@ -94,19 +98,22 @@ class AbstractTiledRead(AbstractRead):
                 "The ADC ranges are not set. Call `calibration.calibrate_adc_ranges(model, batches)`, or give "
                 "`ADC(range='full')`."
             )
-        if torch.compiler.is_compiling():
-            outputs = read_in_graph(codes.t(), self.tables, self._description).t()
-        else:
-            outputs = read_tiles(codes.t(), self.tables, self.runs, settings).t()
+        outputs = self.read_codes(codes, settings)
         if self.share is not None:
             outputs = subtract_references(outputs, self.share)
         if self.digital is not None:
-            driven = codes + settings.drive.input_offset
+            driven = codes.to(self.digital.dtype) + settings.drive.input_offset
             outputs = outputs + VectorWiring(self._groups).linear_map(driven, self.digital)
         if self.idle is not None:
             outputs = outputs - cross_product(codes + settings.drive.input_offset, self.idle, outputs.shape[1])
         outputs = outputs * self.scale
         return outputs if self.offset_output is None else outputs - self.offset_output
+
+    def read_codes(self, codes: Tensor, settings: ReadSettings) -> Tensor:
+        """Read codes (vectors, inputs) -> outputs and reference columns in integer weight units, (vectors, sums)."""
+        if torch.compiler.is_compiling():
+            return read_in_graph(codes.t(), self.tables, self._description).t()
+        return read_tiles(codes.t(), self.tables, self.runs, settings).t()
 
 
 @final
