@@ -10,10 +10,14 @@ from torch import Tensor
 
 from crossbar.array.collapse import effective_variance
 from crossbar.array.reads.base import AbstractRead
+from crossbar.array.reads.noise_precision import variance_type
 from crossbar.array.solved import SolvedArrays
 from crossbar.array.wiring import Wiring
 from crossbar.config import CrossbarConfig
 from crossbar.converters import pulse_power
+
+_MANY = 32
+"""Vectors from which on a table of variances is rounded for their read."""
 
 
 @final
@@ -52,15 +56,20 @@ class CollapsedRead(AbstractRead):
         outputs = self.read_without_converters(codes, wiring)
         if self.variance is None:
             return outputs
-        spread = self._variance_of_outputs(codes.detach(), self.variance.to(codes.dtype), wiring).sqrt_()
+        spread = self._variance_of_outputs(codes.detach(), self.variance, wiring).sqrt_()
         return torch.addcmul(outputs, spread, torch.randn_like(outputs))
 
     def _variance_of_outputs(self, codes: Tensor, variance: Tensor, wiring: Wiring) -> Tensor:
         """Return the output-referred variance of fresh read noise."""
         inputs = self.config.inputs
-        weight = wiring.shape_weight(variance)
         if not inputs.offset_code:
-            return wiring.linear_map(pulse_power(codes, inputs), weight)  # sums of products of numbers >= 0
+            # Many vectors are worth the rounding of the table before each read.
+            many = codes.numel() >= _MANY * variance.shape[1]
+            kind = variance_type(codes.dtype, codes.device) if many else codes.dtype
+            power = pulse_power(codes, inputs).to(kind)
+            return wiring.linear_map(power, wiring.shape_weight(variance.to(kind))).to(codes.dtype)
+        variance = variance.to(codes.dtype)
+        weight = wiring.shape_weight(variance)
         # Padding is driven with the offset too, so what it adds is told apart from what the inputs add.
         rest = pulse_power(torch.full_like(codes[..., :1], float(inputs.offset_code)), inputs)
         excess = wiring.linear_map(pulse_power(codes + inputs.offset_code, inputs) - rest, weight)

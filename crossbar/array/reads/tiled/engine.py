@@ -131,8 +131,9 @@ def _read_driven(
     if tables.unit is not None:
         currents = _from_levels(currents, drive, tables, run)
     if tables.variance is not None:
-        noise = product(_run_rows(tables.variance, run), drive * drive).clamp_(min=0).sqrt_()
-        currents.addcmul_(noise, torch.randn_like(noise))
+        power = drive if settings.drive.pulse_bits == 1 and not settings.drive.bipolar else drive * drive
+        spread = product(_run_rows(tables.variance, run), power.to(tables.variance.dtype)).to(currents.dtype).sqrt_()
+        currents.addcmul_(spread, torch.randn_like(spread))
     if settings.highest:
         _convert(currents, tables, conversions, settings)
     total = _over_cycles(currents.view(*currents.shape[:2], cycles, -1), settings.drive.pulse_bits)

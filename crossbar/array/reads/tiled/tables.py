@@ -9,6 +9,7 @@ from torch import Tensor
 from crossbar.array.collapse import column_factor
 from crossbar.array.conversions import Conversions, by_conversion, currents_of
 from crossbar.array.drive import LineRun, WordLines, ascending_from, describe_lines, word_lines
+from crossbar.array.reads.noise_precision import variance_type
 from crossbar.array.reads.tiled.levels import level_sums
 from crossbar.array.solved import SolvedArrays
 from crossbar.config import CrossbarConfig
@@ -30,7 +31,7 @@ class ReadTables:
     """Transfer matrices, transposed, with the sign of their word lines, (conversions, rows); 0 where no word line is.
     Where there is a `unit`, levels, as floating point or int8."""
     variance: Tensor | None
-    """Read-noise variance of their entries, (conversions, rows), or None."""
+    """Read-noise variance of their entries in the type of `variance_type`, (conversions, rows), or None."""
     output: Tensor
     """Output, or reference column after the outputs, that each conversion feeds, int64, (conversions,)."""
     factor: Tensor
@@ -109,6 +110,7 @@ def read_tables(
             lowest = None if sums.lowest is None else sums.lowest * codes_per_siemens[:, 0]
         # One after the other: behind wires an open bit line has a step of rounding errors, whose square underflows.
         noise = None if noise is None else noise * codes_per_siemens * codes_per_siemens
+    noise = None if noise is None else noise.to(variance_type(noise.dtype, noise.device))
     lines = word_lines(placement, found.block_tile)
     tables = ReadTables(
         matrix=matrix,
