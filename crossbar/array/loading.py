@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, MutableMapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,9 +14,6 @@ from crossbar.array.programming import parallel_rows
 from crossbar.config import CrossbarConfig
 from crossbar.serialization import config_differences, config_from_json, tensor_to_text
 from mapping import Placement
-
-if TYPE_CHECKING:
-    from crossbar.array.crossbar_array import CrossbarArray
 
 _RENAMED = {
     "effective_weight": "reader.weight",
@@ -143,8 +140,8 @@ def forget_idle_units(array: nn.Module, placement: Placement, config: CrossbarCo
             setattr(module, name, tensor[(slice(None),) * axis + (driven,)])
 
 
-def finish_loading(array: "CrossbarArray", incompatible: Any) -> None:
-    """Derive what a checkpoint does not hold."""
+def finish_loading(array: Any, incompatible: Any) -> None:
+    """Derive what a checkpoint of a `CrossbarArray` does not hold."""
     if array.programmed is None or array.programmed.is_meta or array.frozen is not None:
         return
     forget_idle_units(array, array.placement, array.config, steps=array.corrections["adc_steps"])
