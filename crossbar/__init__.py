@@ -41,9 +41,9 @@ Faults and attackers
     Bit flips on placed cells, the search for the worst, damage by encoding: `xb.attacks`. Arrays that test
     themselves by a checksum on bit lines of their own, and repairs: `xb.self_test`.
 Spikes
-    quantise_activations, calibrate_activations, QuantisedReLU, QuantisedIdentity; spiking_from_quantised, run_over_time,
-    TimeCourse, OverTime, reset_state; neurons: IntegrateAndFire, LeakyIntegrateAndFire, TernaryIntegrateAndFire; surrogate
-    gradients are in `crossbar.spiking`.
+    quantise_activations, calibrate_activations, QuantisedReLU, QuantisedIdentity; spiking_from_quantised,
+    spiking_from_nir, run_over_time, TimeCourse, OverTime, reset_state; neurons: IntegrateAndFire,
+    LeakyIntegrateAndFire, TernaryIntegrateAndFire; surrogate gradients are in `crossbar.spiking`.
 Energy, latency, area
     count_events, cost_report, cost_table, compare_costs, peak_report, write_cost, tops_per_watt; prices: Architecture,
     Component, `xb.architectures`, scale_to_node, component_from_hwcomponents, architecture_to_json, architecture_from_json;
@@ -158,6 +158,7 @@ from crossbar.spiking import calibrate_activations as calibrate_activations
 from crossbar.spiking import quantise_activations as quantise_activations
 from crossbar.spiking import reset_state as reset_state
 from crossbar.spiking import run_over_time as run_over_time
+from crossbar.spiking import spiking_from_nir as spiking_from_nir
 from crossbar.spiking import spiking_from_quantised as spiking_from_quantised
 from crossbar.sweeps import Sweep as Sweep
 from crossbar.sweeps import SweepError as SweepError

@@ -8,6 +8,7 @@ from torch import nn
 
 from crossbar.adapters import ADAPTERS, Adapters, find_adapter, is_variant
 from crossbar.config import CrossbarConfig
+from crossbar.copying import copied
 from crossbar.decomposition import decompose, recompose
 from crossbar.layers import ANALOG_LAYERS, COMPOSITE_LAYERS, AbstractAnalogLayer
 from crossbar.layers.origin import origin_of, restored, stand_in
@@ -80,7 +81,7 @@ def convert_to_analog(
     for name, module in model.named_modules():
         if find_adapter(module, known) is not None and _chosen(name, config, overrides) is not None:
             require_plain_parameters(module, name)
-    model = decompose(model if inplace else copy.deepcopy(model), known)
+    model = decompose(model if inplace else copied(model), known)
     try:
         _check_overrides(overrides, [name for name, _ in model.named_modules(remove_duplicate=False)])
         replacements, left = _replacements(model, config, overrides, known)

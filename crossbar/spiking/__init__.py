@@ -16,6 +16,7 @@ from crossbar.spiking.event_driven_layer import EventDrivenLayer as EventDrivenL
 from crossbar.spiking.integrate_and_fire import IntegrateAndFire as IntegrateAndFire
 from crossbar.spiking.leaky_integrate_and_fire import LeakyIntegrateAndFire as LeakyIntegrateAndFire
 from crossbar.spiking.neuron import AbstractNeuron as AbstractNeuron
+from crossbar.spiking.nir_import import spiking_from_nir as spiking_from_nir
 from crossbar.spiking.over_time import OverTime as OverTime
 from crossbar.spiking.quantise_activations import quantise_activations as quantise_activations
 from crossbar.spiking.quantised_activation import AbstractQuantisedActivation as AbstractQuantisedActivation

@@ -137,6 +137,16 @@ def test_neurons_of_other_libraries_are_known_by_their_methods(neuron):
         torch.testing.assert_close(course.answer, torch.tensor([[0.4, 1.0, 0.0]]))
 
 
+@pytest.mark.parametrize("neuron", [Remembering, Hidden, xb.IntegrateAndFire])
+def test_models_that_have_just_been_trained_are_converted(neuron):
+    torch.manual_seed(0)
+    model, x = nn.Sequential(nn.Linear(4, 3), neuron()), torch.rand(2, 4)
+    model(x)
+    analog = xb.convert_to_analog(model, xb.CrossbarConfig())
+    xb.program_analog_weights(analog, seed=0)
+    assert xb.run_over_time(analog.eval(), x, 3).answer.shape == (2, 3)
+
+
 def test_a_run_as_a_module_is_an_ordinary_network():
     quantised, x = prepared("multilayer")
     spiking = xb.spiking_from_quantised(quantised)
