@@ -30,7 +30,7 @@ def written_to_stderr(notebook):
 
 
 def test_they_are_numbered():
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 13)]
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 14)]
 
 
 @pytest.mark.parametrize("path", RUNS)
