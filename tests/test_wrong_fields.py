@@ -35,6 +35,8 @@ def fields_of(config):
     return [(field.name, hints[field.name]) for field in dataclasses.fields(config) if field.init]
 
 
+BY_POSITION = (calibration.Remedy,)
+"""Configs whose fields may be given without their names."""
 BLAMED_ON = {(Architecture, "node"): "array"}  # a plausible node for which the parts are not made
 CASES = [(config, name, hint) for config in CONFIGS for name, hint in fields_of(config)]
 
@@ -62,6 +64,14 @@ def test_a_wrong_value_is_refused_by_name(config, name, hint):
             assert isinstance(refusal, FieldError), f"{said}: {refusal!r}"
             blamed = BLAMED_ON.get((type(config), name), name)
             assert re.search(rf"`({name}|{blamed})\b", str(refusal)), f"{said}: {refusal!r}"
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: type(config).__name__)
+def test_a_config_never_changes_and_is_made_by_names(config):
+    name = dataclasses.fields(config)[0].name if dataclasses.fields(config) else "anything"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        setattr(config, name, None)
+    assert isinstance(config, BY_POSITION) or all(field.kw_only for field in dataclasses.fields(config))
 
 
 def refusal_of(config, name, value):

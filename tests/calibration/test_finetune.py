@@ -77,7 +77,7 @@ def test_gradients_pass_the_chip(programmed, digits, adc):
     assert cosine > 0.97
 
 
-def test_optimizer_schedule_and_loss_are_replaceable(programmed, digits):
+def test_optimizer_schedule_and_loss_are_replaceable(programmed, digits, capsys):
     analog = programmed()
     seen = []
 
@@ -95,6 +95,9 @@ def test_optimizer_schedule_and_loss_are_replaceable(programmed, digits):
         progress=True,
     )
     assert len(seen) == 6
+    shown = capsys.readouterr().err
+    assert "epoch 1/2" in shown
+    assert "epoch 2/2" in shown
     assert float(history.learning_rate[0]) == pytest.approx(5e-4)
 
 

@@ -96,8 +96,8 @@ def test_noise_is_the_same_in_every_search(digits):
 
 def test_shows_its_progress(digits, capsys):
     model, _, test = digits
-    search_squeeze(converted(model), [(test.images[:20], test.labels[:20])], budget=0.0, progress=True)
-    assert "squeeze search" in capsys.readouterr().err
+    found = search_squeeze(converted(model), [(test.images[:20], test.labels[:20])], budget=0.0, progress=True)
+    assert f"squeeze search: {found.trials} trials" in capsys.readouterr().err
 
 
 def test_refuses_what_it_cannot_search(digits, tmp_path):

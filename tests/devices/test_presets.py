@@ -1,12 +1,15 @@
 """Presets: what they say of themselves, and what they warn about."""
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
 
 import devices
+from crossbar import CrossbarConfig, config_to_json
 
 PRESETS = devices.find_presets()
 
@@ -48,6 +51,23 @@ def test_absent_cells_and_the_bounds_do_not_warn():
     milo = devices.RRAM_MILO_2021
     devices.program_cells(milo, torch.tensor([0.0, milo.g_min, milo.g_max]))
     devices.program_cells(milo, torch.zeros(3))
+
+
+def test_only_bounds_that_were_measured_warn():
+    device = devices.Device(g_min=0.0, g_max=1e-5, validity=devices.ValidityRange(g_max=1e-5))
+    assert float(devices.program_cells(device, torch.zeros(3)).target.max()) == 0
+    assert float(devices.conductance_at(device, devices.program_cells(device, torch.zeros(3)), 1e12).max()) == 0
+    assert "measured" not in repr(device)
+    assert "ValidityRange" not in repr(device)
+
+
+@pytest.mark.filterwarnings("ignore::devices.OutOfRangeWarning")
+def test_numbers_are_those_that_were_compared_with_their_sources():
+    """Nothing else would notice a digit that changes: who corrects a number corrects it in the list too."""
+    listed = json.loads((Path(__file__).parents[1] / "reference" / "presets.json").read_text())
+    numbers = {name: json.loads(config_to_json(CrossbarConfig(device=device))) for name, device in PRESETS.items()}
+    for name, device in listed.items():
+        assert {field: numbers[name]["device"][field] for field in device} == device, name
 
 
 def test_later_than_measured_warns():

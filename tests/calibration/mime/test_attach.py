@@ -84,6 +84,19 @@ def test_the_seed_programs_the_same_chip_through_either():
     same_output(model, attached, images())
 
 
+class Residual(nn.Module):
+    """Reads its input again after a ReLU that leaves it alone."""
+
+    def forward(self, x):
+        y = x * 1
+        return torch.relu(y) + y
+
+
+def test_what_a_relu_does_not_overwrite_is_read_as_it_was():
+    x = torch.randn(9, 6)
+    same_output(Residual(), mime.attach_thresholds(Residual(), x), x)
+
+
 class Branching(nn.Module):
     def forward(self, x):
         return torch.relu(x) if x.sum() > 0 else x

@@ -167,8 +167,10 @@ def test_bad_arguments():
         transfer_matrix(conductance, 5.0)
     with pytest.raises(ValueError, match="`resistances` must be >= 0"):
         transfer_matrix(conductance, Wires(), resistances=torch.tensor([1.0, -1.0, 0.0, 0.0]))
-    with pytest.raises(ValueError, match="`resistances` must be a tensor"):
+    with pytest.raises(ValueError, match=r"`resistances` must be a tensor.*Got \(2,\)"):
         transfer_matrix(conductance, Wires(), resistances=torch.ones(2))
+    with pytest.raises((TypeError, ValueError), match=r"`resistances` must be .*Got (list|\[)"):
+        transfer_matrix(conductance, Wires(), resistances=[1.0, 1.0, 0.0, 0.0])
     with pytest.raises(ValueError, match="`method` must be one of"):
         transfer_matrix(conductance, Wires(), method="magic")
     with pytest.raises(ValueError, match='"kron" needs'):
