@@ -77,10 +77,12 @@ def program_placement(
     wanted = target_conductance(placement, device) if target is None else target
     if faults is None and _draws_nothing(device):
         return program_cells(device, wanted, generator=generator)
-    cells = _program_matrices(_plane_matrices(placement, wanted, device.g_min), placement, device, faults, generator)
+    wanted = _plane_matrices(placement, wanted, device.g_min)
+    cells = vars(_program_matrices(wanted, placement, device, faults, generator)).copy()
+    del wanted
     tiles: dict[str, Any] = {}
-    for f in fields(cells):
-        matrices = getattr(cells, f.name)
+    for f in fields(ProgrammedCells):
+        matrices = cells.pop(f.name)  # large layers have no room for all of them in both layouts
         in_tiles = None if matrices is None else gather_cells(placement, matrices)
         tiles[f.name] = None if in_tiles is None else in_tiles.masked_fill(~placement.used, 0)
     programmed = ProgrammedCells(**tiles)
