@@ -174,7 +174,7 @@ def run_mlp(results: Results, folder: Path) -> None:
         config = xb.CrossbarConfig(
             device=MLP_DEVICE, wires=MLP_WIRES, mapping=xb.MappingConfig(rows=rows, cols=128, cell_bits=7)
         )
-        wires_part(results, folder, name=name, kind="mlp", config=config, steps=120, rate=2e-3)
+        wires_part(results, folder, name=name, kind="mlp", config=config, steps=150, rate=2e-3)
 
 
 def flipped(images: torch.Tensor) -> torch.Tensor:
@@ -316,16 +316,48 @@ PARTS: dict[str, Callable[[Results, Path], None]] = {
 }
 
 
+PUBLISHED = {
+    "LeNet-5 64x64, as programmed": "32 (NIA, DAC 2019; software 99.1)",
+    "LeNet-5 64x64, noise injection": "98.3",
+    "LeNet-5 64x64, trained through the wires": "not feasible: 64 GB, days on four GPUs",
+    "784-100-10, 128 rows, trained through the wires": "90.5 in 13 052 s (CrossSim's iteration)",
+    "784-100-10, untiled, trained through the wires": "82.9 in 12 717 s",
+    "PCM Joshi 2020, noise-trained, as programmed": "93.7 (the chip, ResNet-32; Joshi et al. 2020)",
+    "PCM Joshi 2020, noise-trained, 1 day": "above 93.5 with new statistics",
+}
+"""Accuracies that others print for a row [%]."""
+_SHARES = ("digital", "accuracy", "noisy", "as it is", "drift factor", "new statistics")
+
+
+def table(results: Results) -> str:
+    """Return all results as a Markdown table; accuracies in %, seconds of one thread."""
+    columns = (*_SHARES, "arrays", "adc_bits", "adc_bits_worst_case", "steps", "seconds")
+    present = [name for name in columns if any(name in line for line in results.lines)]
+    lines = [f"| work | {' | '.join(present)} | published |", "|---" * (len(present) + 2) + "|"]
+    for line in results.lines:
+        cells = [_cell(name, line.get(name)) for name in present]
+        lines.append(f"| {line['row']} | {' | '.join(cells)} | {PUBLISHED.get(line['row'], '-')} |")
+    return "\n".join(lines)
+
+
+def _cell(name: str, value: float | None) -> str:
+    if value is None:
+        return "-"
+    return f"{100 * value:.1f}" if name in _SHARES else f"{value:.0f}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True, help="folder with the images and the trained weights")
     parser.add_argument("--out", type=Path, default=Path("benchmarks/results/training.jsonl"))
     parser.add_argument("--parts", nargs="*", choices=list(PARTS), help="only these parts (default: all)")
+    parser.add_argument("--table", action="store_true", help="print the table of what there is")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     results = Results(arguments.out)
-    for part in arguments.parts or list(PARTS):
+    for part in [] if arguments.table else arguments.parts or list(PARTS):
         PARTS[part](results, arguments.data)
+    print(table(results))
 
 
 if __name__ == "__main__":
