@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 300_000
-LONG = ("05", "07", "08", "10", "11", "12")
+LONG = ("05", "07", "08", "10", "11", "12", "14")
 """Notebooks that run for 15 s or more; `.ci/run` runs them by `pytest -m slow tests/test_notebooks.py`."""
 RUNS = [pytest.param(path, marks=[pytest.mark.slow] * (path.name[:2] in LONG), id=path.stem) for path in NOTEBOOKS]
 
@@ -30,7 +30,7 @@ def written_to_stderr(notebook):
 
 
 def test_they_are_numbered():
-    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 14)]
+    assert [path.name[:2] for path in NOTEBOOKS] == [f"{number:02d}" for number in range(1, 15)]
 
 
 @pytest.mark.parametrize("path", RUNS)
