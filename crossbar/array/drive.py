@@ -13,7 +13,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from crossbar.converters import InputConfig, cut_pulses
+from crossbar.converters import InputConfig, at_hand, cut_pulses
 from mapping import Placement
 
 
@@ -116,7 +116,8 @@ def phases(codes: Tensor, settings: DriveSettings) -> list[tuple[float, Tensor]]
         return [(1.0, codes)]
     if settings.input_offset:
         return [(1.0, driven(codes + settings.input_offset))]
-    if settings.two_phase and codes.numel() and float(codes.amin()) < 0:
+    # Whether there are negative codes is worth a look only where it needs no waiting.
+    if settings.two_phase and codes.numel() and (not at_hand(codes) or float(codes.amin()) < 0):
         return [(1.0, driven(codes.clamp(min=0))), (-1.0, driven(codes.neg().clamp_(min=0)))]
     return [(1.0, driven(codes))]
 

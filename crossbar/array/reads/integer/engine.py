@@ -46,6 +46,8 @@ def fits_bytes(tables: ReadTables, settings: ReadSettings) -> bool:
     """Return whether levels, pulses and codes are bytes."""
     if tables.unit is None or tables.unit.dtype != torch.float32 or tables.matrix.dtype != torch.int8:
         return False
+    if not tables.matrix.is_cpu:
+        return False
     largest = _BYTE if settings.signed else 2 * _BYTE + 1
     return 0 < settings.highest <= largest and not settings.drive.bipolar
 

@@ -15,7 +15,7 @@ from crossbar.array.drive import DriveSettings, drive_settings, driven_codes, ph
 from crossbar.array.reads.tiled.product import product
 from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, may_clip
 from crossbar.config import CrossbarConfig
-from crossbar.converters import highest_code
+from crossbar.converters import at_hand, highest_code
 from mapping import Placement
 
 WORTH_SKIPPING = 0.9
@@ -99,9 +99,13 @@ def _read_run(
     """Read a run of blocks for one chunk (inputs, vectors) and add what it gives to `result` (outputs, vectors).
 
     A vector that drives none of the word lines of a block is not read there: it gives no current, no noise, and no code.
+    Where it would take waiting to know, it is read, and gives nothing.
     """
     driven = driven_codes(codes, tables.lines, run.lines)
     active = driven.any(1)  # (blocks, vectors)
+    if not at_hand(active):
+        _read_driven(driven, active, tables, run, settings, result, sign)
+        return
     number = int(active.sum())
     if number == 0:
         return

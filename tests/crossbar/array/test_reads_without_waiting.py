@@ -1,0 +1,53 @@
+"""On a device other than the CPU a read looks at no number: on the meta device, which has none, looking raises."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import nn
+
+import crossbar as xb
+from devices import RelativeReadNoise
+
+NOISY = replace(xb.devices.RRAM, drift=None, read_noise=RelativeReadNoise(ratio=0.02, draw="read"))
+SERIAL = xb.CrossbarConfig(inputs=xb.InputConfig(dac_bits=1), adc=xb.ADC(bits=8))
+READS = {
+    "collapsed": xb.CrossbarConfig(),
+    "collapsed, noise": xb.CrossbarConfig(device=NOISY),
+    "collapsed, bit-serial noise": xb.CrossbarConfig(device=NOISY, inputs=xb.InputConfig(dac_bits=1)),
+    "static range": xb.CrossbarConfig(inputs=xb.InputConfig(range="static", maximum=1.0)),
+    "one range for the batch": xb.CrossbarConfig(inputs=xb.InputConfig(range="batch")),
+    "tiled": replace(SERIAL, plan="tiled"),
+    "tiled, noise": replace(SERIAL, device=NOISY),
+    "tiled, offset inputs": replace(SERIAL, plan="tiled", inputs=xb.InputConfig(dac_bits=1, negative="offset")),
+    "tiled, bipolar inputs": replace(SERIAL, plan="tiled", inputs=xb.InputConfig(dac_bits=1, negative="bipolar")),
+    "tiled, errors of converters": replace(SERIAL, adc=xb.ADC(offset_spread=0.5, nonlinearity_spread=0.3)),
+    "tiled, units": replace(SERIAL, plan="tiled", parallel_rows=8),
+}
+
+
+@pytest.mark.parametrize("name", READS)
+@pytest.mark.parametrize(
+    ("make", "shape"), [(lambda: nn.Linear(30, 7), (5, 30)), (lambda: nn.Conv2d(3, 4, 3), (2, 3, 8, 8))]
+)
+def test_a_read_looks_at_no_number(name, make, shape):
+    analog = xb.convert_to_analog(make(), READS[name]).eval()
+    xb.program_analog_weights(analog, seed=0)
+    expected = analog(torch.rand(shape)).shape
+    with torch.no_grad():
+        outputs = analog.to("meta")._read(torch.rand(shape, device="meta"))  # autocast knows no meta device
+    assert outputs.shape == expected
+    assert outputs.is_meta
+
+
+@pytest.mark.parametrize("config", [READS["tiled"], READS["tiled, errors of converters"]])
+def test_what_is_not_skipped_gives_nothing(config, monkeypatch):
+    torch.manual_seed(0)
+    analog = xb.convert_to_analog(nn.Linear(30, 7), config).eval()
+    xb.program_analog_weights(analog, seed=0)
+    x = torch.rand(6, 30) * torch.tensor([1.0, 0, 1, 0, 0, 1])[:, None]
+    with torch.no_grad():
+        expected = analog(x)
+        for module in ("drive", "reads.tiled.engine"):
+            monkeypatch.setattr(f"crossbar.array.{module}.at_hand", lambda values: False)
+        torch.testing.assert_close(analog(x), expected, rtol=0, atol=1e-6)
