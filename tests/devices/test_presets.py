@@ -62,7 +62,7 @@ def test_only_bounds_that_were_measured_warn():
 
 
 @pytest.mark.filterwarnings("ignore::devices.OutOfRangeWarning")
-def test_numbers_are_those_that_were_compared_with_their_sources():
+def test_numbers_change_on_purpose_only():
     """Nothing else would notice a digit that changes: who corrects a number corrects it in the list too."""
     listed = json.loads((Path(__file__).parents[1] / "reference" / "presets.json").read_text())
     numbers = {name: json.loads(config_to_json(CrossbarConfig(device=device))) for name, device in PRESETS.items()}
