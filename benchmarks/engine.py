@@ -112,6 +112,14 @@ def layer_rows(rounds: int) -> Iterator[tuple[str, float, str]]:
         yield f"{name}: training step / torch", ratios(training, base="torch", rounds=rounds)["analog"], "<= 2.5"
 
 
+def one_vector_row(rounds: int) -> Iterator[tuple[str, float, str]]:
+    """Yield (what, ratio, target) for reads of one vector, many in a row."""
+    layer, x = nn.Linear(512, 512).eval(), torch.rand(1, 512)
+    runs = {"torch": reader(layer, x), "analog": reader(programmed(layer, PLAIN), x)}
+    many = {name: lambda run=run: [run() for _ in range(300)] for name, run in runs.items()}
+    yield "Linear 512x512, one vector: collapsed / torch", ratios(many, base="torch", rounds=rounds)["analog"], "<= 2"
+
+
 def network_rows(folder: Path, rounds: int) -> Iterator[tuple[str, float, str]]:
     """Yield (what, ratio, target) for ResNet-20 on CIFAR-10 images."""
     model = load_resnet20(folder)
@@ -154,7 +162,7 @@ def main() -> None:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
         print(f"\n{threads} thread(s){'':<62}ratio    target")
-        rows = list(layer_rows(rounds))
+        rows = [*layer_rows(rounds), *one_vector_row(rounds)]
         if options.data.is_dir():
             rows += network_rows(options.data, rounds)
         else:
