@@ -71,6 +71,8 @@ def test_fresh_read_noise_keeps_its_spread():
     for kept in (frozen(model), frozen(model, dtype=torch.bfloat16)):
         with torch.no_grad():
             draws = [torch.stack([m(x) for _ in range(300)]).var(0).mean() for m in (model, kept)]
+        reader = kept[0].array.reader
+        assert reader.variance.dtype == reader.weight.dtype
         assert float(draws[1] / draws[0]) == pytest.approx(1, abs=0.05)
 
 
