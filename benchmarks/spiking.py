@@ -52,7 +52,7 @@ CONVERTER = xb.ADC(bits=8, range="column", subtraction="analog")
 class RowReader(nn.Module):
     """A GRU over the rows of an image and a linear layer on its last state."""
 
-    def __init__(self, width: int = 64) -> None:
+    def __init__(self, width: int = 128) -> None:
         super().__init__()
         self.gru = nn.GRU(28, width, batch_first=True)
         self.last = nn.Linear(width, 10)
@@ -113,7 +113,7 @@ def row_reader(folder: Path) -> tuple[nn.Module, Split, Split]:
     model = RowReader()
     kept = Path(__file__).parent / "results" / "spiking_gru.npz"
     if not kept.exists():
-        train_rows(model, train, epochs=5)
+        train_rows(model, train, epochs=8)
         np.savez_compressed(kept, **{name: value.numpy() for name, value in model.state_dict().items()})
     with np.load(kept) as file:
         model.load_state_dict({name: torch.from_numpy(file[name]) for name in file})

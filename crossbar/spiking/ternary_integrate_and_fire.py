@@ -17,8 +17,8 @@ class TernaryIntegrateAndFire(AbstractStateful):
     It is that of SpikeZIP (You et al., ICML 2024, arXiv 2406.03470). Its membrane starts at one half. It sends +1 where
     the membrane has reached 1 and the count of its spikes is below `highest`, -1 where the membrane is negative and the
     count above `lowest`, and takes what it sent off the membrane. The output is the spike times the threshold. Once
-    currents have ended and it is silent, the sum of its output is `threshold * clamp(floor(sum of currents / threshold
-    + 1/2), lowest, highest)`: a quantised ReLU for `lowest=0`.
+    currents have ended and it is silent, the sum of its output is
+    `threshold * clamp(floor(sum of currents / threshold + 1/2), lowest, highest)`: a quantised ReLU for `lowest=0`.
 
     Parameters
     ----------
