@@ -185,11 +185,13 @@ def _read_unit(total, array, unit, conversion, sign, driven, config):
             in_codes = np.divide(1, conversion.step, out=np.zeros_like(worth), where=conversion.step > 0)
             units, value = convert(units * in_codes, config.adc, conversion.errors, signed=signed)
             ties = tied(value, spread * in_codes, highest_code(config.adc, signed=signed))
+            # Where currents cancel and the range was fitted to what is left, rounding errors are worth many codes.
+            lost = np.maximum(1, 1e-6 * spread * in_codes)
             worth = worth * conversion.step
             spread = np.abs(units) * conversion.condition
-            ties &= conversion.step > 0
+            ties = ties * lost * (conversion.step > 0)
         total.conversions += ties.size
-        total.ties += int(ties.sum())
+        total.ties += np.count_nonzero(ties)
         for number, output in enumerate(conversion.outputs):
             total.value[active, output] += sign * worth[number] * units[:, number]
             total.magnitude[active, output] += np.abs(worth[number]) * spread[:, number]
