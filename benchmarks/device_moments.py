@@ -86,6 +86,10 @@ def programming_moments() -> Iterator[Moment]:
     yield Moment(
         "LognormalProgramming", "mean, s = 0.2", 20 * math.exp(0.02), mean(with_effects(programming=lognormal), 20.0)
     )
+    formed = devices.AsFormedProgramming(median=20 * MICRO, log_spread=0.2)
+    yield one(
+        formed, "sigma, s = 0.2 about 20 uS, asked for 40 uS", 20 * math.exp(0.02) * math.sqrt(math.exp(0.04) - 1), 40.0
+    )
     # A standard normal cut at +-1 has the variance 0.291125 (Johnson, Kotz, Balakrishnan, vol. 1, 10.1).
     cut = devices.WriteVerifyProgramming(acceptance=0.02, spread=0.02)
     yield one(cut, "sigma, pulse as wide as a 2 % range", 0.4 * math.sqrt(0.291125))

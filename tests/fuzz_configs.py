@@ -131,7 +131,7 @@ BAD_FIELDS = (
     ("mapping.release_empty", ("yes", 2, None)),
     ("mapping.merge_columns", ("yes", 2, None)),
     ("mapping.reference_column", ("yes", 2, None)),
-    ("inputs.bits", (0, 1, 17, 4.5, "8")),
+    ("inputs.bits", (0, 17, 4.5, "8")),
     ("inputs.dac_bits", (0, -1, 99, 1.5)),
     ("inputs.read_voltage", (0.0, -0.2, float("nan"), "0.2", None)),
     ("inputs.range", ("global", None)),

@@ -105,7 +105,8 @@ class AbstractTiledRead(AbstractRead):
             driven = codes.to(self.digital.dtype) + settings.drive.input_offset
             outputs = outputs + VectorWiring(self._groups).linear_map(driven, self.digital)
         if self.idle is not None:
-            outputs = outputs - cross_product(codes + settings.drive.input_offset, self.idle, outputs.shape[1])
+            driven = codes.to(self.idle.dtype) + settings.drive.input_offset
+            outputs = outputs - cross_product(driven, self.idle, outputs.shape[1])
         outputs = outputs * self.scale
         return outputs if self.offset_output is None else outputs - self.offset_output
 
