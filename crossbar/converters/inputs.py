@@ -234,7 +234,9 @@ def pulses(codes: Tensor, config: InputConfig, extra_bits: int = 0) -> Tensor:
 def cut_pulses(codes: Tensor, cycles: int, pulse_bits: int, *, dim: int) -> Tensor:
     """Cut non-negative integers into the pulses of `cycles` cycles, least significant first, in a new dimension `dim`."""
     if codes.dtype == torch.uint8 and dim < codes.ndim and codes.shape[-1] % 8 == 0:
-        return _cut_bytes(codes.contiguous(), cycles, pulse_bits, dim)
+        codes = codes.contiguous()
+        # Integers of 64 bits begin at every eighth byte of a storage; a part of a batch may not.
+        return _cut_bytes(codes.clone() if codes.storage_offset() % 8 else codes, cycles, pulse_bits, dim)
     shape = [1] * (codes.ndim + 1)
     shape[dim] = cycles
     shifts = torch.arange(cycles, device=codes.device, dtype=codes.dtype).view(shape) * pulse_bits

@@ -79,3 +79,8 @@ def test_bytes_are_cut_as_larger_integers_are(bits, pulse_bits, dim, seed):
     cycles = -(-bits // pulse_bits)
     cut = cut_pulses(codes.to(torch.uint8), cycles, pulse_bits, dim=dim)
     assert torch.equal(cut.long(), cut_pulses(codes, cycles, pulse_bits, dim=dim))
+
+
+def test_bytes_may_begin_anywhere_in_their_storage():
+    part = torch.arange(90 + 4 * 8).to(torch.uint8)[90:].view(4, 8)
+    assert torch.equal(cut_pulses(part, 4, 2, dim=1).long(), cut_pulses(part.long(), 4, 2, dim=1))
