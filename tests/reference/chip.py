@@ -25,12 +25,16 @@ class Chip:
         affine = corrections["output_affine"]
         self.output_gain = _numbers(affine.scale, np.ones(placement.outputs))
         self.output_offset = _numbers(affine.offset, np.zeros(placement.outputs))
-        self._first_unit = self._count_units(array.config.parallel_rows)
+        word_lines = (placement.row_index >= 0).sum(1).numpy()
+        self._first_unit = self._count_units(word_lines, array.config.parallel_rows)
 
-    def _count_units(self, parallel_rows):
-        """Return the position of the first operation unit of each tile in a table of all units."""
-        rows = self._used.any(2).sum(1)
-        units = np.ones_like(rows) if parallel_rows is None else -(-rows // parallel_rows)
+    @staticmethod
+    def _count_units(word_lines, parallel_rows):
+        """Return the position of the first operation unit of each tile in a table of all units.
+
+        A unit of a shared array may have word lines without a weight, those of a group whose bit lines are empty.
+        """
+        units = np.ones_like(word_lines) if parallel_rows is None else -(-word_lines // parallel_rows)
         return np.concatenate([[0], units.cumsum()])
 
     @staticmethod
