@@ -57,9 +57,12 @@ def noise_share(own: Tensor, common: Tensor, transfer: Tensor, *, evenness: floa
         `m^2 / s`: 1 for inputs that are all the same, 1/2 for random bits, 0 for inputs of either sign.
     """
     total = transfer.sum(-2, keepdim=True)
-    taken = (own - common) / torch.where(total > 0, total, 1)
-    with_own = transfer + evenness * (total - transfer)
-    square = evenness * total.square() + (1 - evenness) * transfer.square().sum(-2, keepdim=True)
+    carries = total > 0
+    # By what each row adds to the current of its line: squares of the currents themselves underflow on open lines.
+    part = transfer / torch.where(carries, total, 1)
+    taken = (own - common).masked_fill(~carries, 0)
+    with_own = part + evenness * (1 - part)
+    square = evenness + (1 - evenness) * part.square().sum(-2, keepdim=True)
     share: Tensor = own.square() - 2 * own * taken * with_own + taken.square() * square
     return share.clamp_(min=0)
 

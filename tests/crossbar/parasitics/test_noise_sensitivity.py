@@ -90,3 +90,15 @@ def test_without_wires_all_noise_arrives():
     own, common = noise_sensitivity(conductance, Wires())
     share = noise_share(own, common, conductance, evenness=0.5)
     assert torch.equal(share, torch.ones_like(share))
+
+
+def test_bit_lines_with_almost_no_current():
+    """The share of a bit line whose cells drifted to 1e-35 S is that of one with 1e-14 S."""
+    _, wires = WIRES["weak"]
+    shares = []
+    for factor in (1e-8, 1e-30):
+        conductance = cells(20).float()
+        conductance[:, 3] *= factor
+        transfer = transfer_matrix(conductance, wires)
+        shares.append(noise_share(*noise_sensitivity(conductance, wires), transfer, evenness=0.5))
+    torch.testing.assert_close(shares[1], shares[0], rtol=1e-3, atol=0)
