@@ -84,14 +84,16 @@ class Size:
     """How long a study is."""
 
     digital_steps: Mapping[str, int]
-    steps: int
+    steps: Mapping[str, int]
+    """Of an adaptation: `EPOCHS` passes over a part of them each, at rates that fall as a cosine."""
     seeds: int
     test: int
     """Pieces of text of 64 characters; ten times as many images."""
 
 
-FULL = Size(digital_steps={"gpt": 1200, "vit": 500}, steps=40, seeds=3, test=60)
-QUICK = Size(digital_steps={"gpt": 20, "vit": 20}, steps=3, seeds=1, test=10)
+EPOCHS = 5
+FULL = Size(digital_steps={"gpt": 1200, "vit": 800}, steps={"gpt": 300, "vit": 150}, seeds=3, test=200)
+QUICK = Size(digital_steps={"gpt": 20, "vit": 20}, steps={"gpt": 5, "vit": 5}, seeds=1, test=10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -184,7 +186,8 @@ class Study:
         start = time.process_time()
         train_hardware_aware(
             analog,
-            taught_by(copy.deepcopy(work.model), work.batches(self.size.steps, 100 + seed)),
+            taught_by(copy.deepcopy(work.model), work.batches(self.size.steps[network] // EPOCHS, 100 + seed)),
+            epochs=EPOCHS,
             loss=distillation_loss(),
             clip=clip,
             optimizer=lambda learning: torch.optim.Adam(learning, lr=3e-4),
