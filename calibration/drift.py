@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from calibration.support.distributed import unwrapped
 from calibration.support.known_inputs import known_inputs
 from crossbar.array import CrossbarArray
-from crossbar.conversion import analog_layers
+from crossbar.conversion import analog_layers, named_analog_layers
 from devices.arguments import checked
 from devices.validation import check_choice, check_integer, check_nonnegative
 
@@ -41,27 +41,34 @@ def compensate_drift(
     Raises
     ------
     RuntimeError
-        If a layer is not programmed, or gives no current any more.
+        If a layer is not programmed, or gives nothing for known inputs any more.
     """
     check_choice("granularity", granularity, ("layer", "column"))
     check_nonnegative("reference_time", reference_time, hint="It is in seconds since programming.")
     if patterns is not None:
         check_integer("patterns", patterns, at_least=1)
-    layers = analog_layers(unwrapped(model))
-    for layer in layers:
+    for layer in analog_layers(unwrapped(model)):
         layer.array.require_programmed()
-    for layer in layers:
-        _compensate(layer.array, granularity, reference_time, patterns)
+    for name, layer in named_analog_layers(unwrapped(model)):
+        _compensate(name, layer.array, granularity, reference_time, patterns)
 
 
-def _compensate(array: CrossbarArray, granularity: Granularity, reference_time: float, patterns: int | None) -> None:
+def _compensate(
+    name: str, array: CrossbarArray, granularity: Granularity, reference_time: float, patterns: int | None
+) -> None:
     """Set the factor of one layer; an error leaves it and the clock as they were."""
     codes = known_inputs(array, patterns=patterns)
     before, now = array.corrections.state(), float(array.time)
     present = _magnitudes(array, codes)
     try:
         array.set_time(reference_time)
-        array.corrections["drift"].factor = _factor(_magnitudes(array, codes), present, granularity)
+        factor = _factor(_magnitudes(array, codes), present, granularity)
+        if factor is None:
+            raise RuntimeError(
+                f"Layer `{name or 'model'}` gives nothing for known inputs any more, {now:g} s after programming: "
+                "nothing is left to compensate. Drive several word lines at once (`patterns=64`), or program again."
+            )
+        array.corrections["drift"].factor = factor
     except BaseException:
         array.corrections.restore(before)
         raise
@@ -76,12 +83,12 @@ def _magnitudes(array: CrossbarArray, codes: Tensor) -> Tensor:
     return read if gain is None else read / gain
 
 
-def _factor(earlier: Tensor, present: Tensor, granularity: Granularity) -> Tensor:
-    """Return what brings the outputs of a layer back, () or (outputs,)."""
+def _factor(earlier: Tensor, present: Tensor, granularity: Granularity) -> Tensor | None:
+    """Return what brings the outputs of a layer back, () or (outputs,); None where it gives nothing any more."""
     if granularity == "layer":
         earlier, present = earlier.mean(), present.mean()
         if present == 0 < earlier:
-            raise RuntimeError("A layer gives no current for known inputs any more: nothing is left to compensate.")
+            return None
         return torch.where(present > 0, earlier / present, 1)
     earlier, present = earlier.mean(0), present.mean(0)
     # A column without current now (all weights zero, or all cells open) has nothing to scale.

@@ -68,7 +68,7 @@ def converted(digital, config):
 def calibrations(digital, batches):
     """Return the calibrations that suit a model."""
     found = [
-        calibration.compensate_drift,
+        compensated_or_refused,
         lambda model: calibration.fit_output_affine(model, digital, batches),
     ]
     if any(isinstance(module, torch.nn.modules.batchnorm._BatchNorm) for module in digital.modules()):
@@ -77,6 +77,15 @@ def calibrations(digital, batches):
             lambda model: calibration.finetune_batchnorm(model, batches, epochs=1),
         ]
     return found
+
+
+def compensated_or_refused(model):
+    """Compensate drift, unless so little is left of a layer that its converters give nothing."""
+    try:
+        calibration.compensate_drift(model)
+    except RuntimeError as error:
+        if "nothing is left to compensate" not in str(error):
+            raise
 
 
 def train_a_step(model, batches):
