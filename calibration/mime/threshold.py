@@ -69,7 +69,7 @@ class Threshold(nn.Module):
                 f"`y` must be (batch, {', '.join(map(str, self.neurons))}), the shape that this threshold was made "
                 f"for. Got {tuple(y.shape)}. Attach thresholds again with an input of the new size."
             )
-        output: Tensor = _Step.apply(y, self.threshold, self.surrogate, self.input_gradient)  # type: ignore[no-untyped-call]
+        output: Tensor = _Step.apply(y, self.threshold, self.surrogate, self.input_gradient)
         return output
 
     @torch.no_grad()

@@ -114,7 +114,7 @@ def _step(run: TrainingRun, progress: Progress, batch: Any) -> None:
         # Averaged over processes, so that all fail if one does.
         value = _finite(averaged(_checked(loss, batch)))
         penalty = run.penalty() if run.penalty is not None else loss.new_zeros(())
-        (loss + penalty).backward()  # type: ignore[no-untyped-call]
+        (loss + penalty).backward()
     for tensor in run.moving.values():
         if isinstance(tensor, nn.Parameter) and tensor.grad is not None:
             tensor.grad = averaged(tensor.grad)

@@ -91,7 +91,7 @@ class CrossbarArray(nn.Module):
         self.register_buffer("code_spread", code_spread(config))
         self.noise_factor: nn.Parameter | None = None
         self.take_training(config)
-        self.register_load_state_dict_post_hook(finish_loading)  # type: ignore[no-untyped-call]
+        self.register_load_state_dict_post_hook(finish_loading)
 
     def take_training(self, config: CrossbarConfig) -> None:
         """Take over a config that differs in what training contains; what its noise learned stays with the same noise."""
@@ -374,7 +374,7 @@ class CrossbarArray(nn.Module):
             return tensor.to(probe.device)
 
         half = probe.dtype in (torch.float16, torch.bfloat16)
-        super()._apply(moved if half else fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(moved if half else fn, recurse)
         return self
 
     def extra_repr(self) -> str:

@@ -10,5 +10,5 @@ def at_hand(x: Tensor) -> bool:
     They can on the CPU. On another device whoever looks waits until all that was launched before is done, and a tracer
     or compiler would take the numbers of its example for those of every input.
     """
-    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined, no-untyped-call]
+    traced = torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]
     return x.is_cpu and type(x) is Tensor and not traced

@@ -22,7 +22,7 @@ class _StraightThrough(torch.autograd.Function):
 
 def straight_through(x: Tensor, value: Tensor) -> Tensor:
     """Return `value`, with the gradient that `x` would have in its place."""
-    return _StraightThrough.apply(x, value.detach()) if x.requires_grad else value  # type: ignore[no-untyped-call]
+    return _StraightThrough.apply(x, value.detach()) if x.requires_grad else value
 
 
 def round_straight_through(x: Tensor) -> Tensor:

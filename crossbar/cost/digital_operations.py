@@ -40,11 +40,11 @@ _POOLINGS = ("pool", "mean")
 _ELEMENTWISE = ("add", "sub", "mul", "div", "addcmul", "norm")
 
 
-class _Operations(TorchDispatchMode):  # type: ignore[no-untyped-call]
+class _Operations(TorchDispatchMode):
     """Adds up operations outside analog layers."""
 
     def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
+        super().__init__()
         self.counts = {"activations": 0, "pooled": 0, "digital_macs": 0}
         self.inside = 0
 

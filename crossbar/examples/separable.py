@@ -31,7 +31,7 @@ def train_separable(model: nn.Module, data: Split, *, epochs: int = 8, seed: int
             images = torch.roll(data.images[chosen], (down, right), (2, 3))
             images = images.flip(3) if flip else images
             optimizer.zero_grad()
-            F.cross_entropy(model(images), data.labels[chosen]).backward()  # type: ignore[no-untyped-call]
+            F.cross_entropy(model(images), data.labels[chosen]).backward()
             optimizer.step()
             schedule.step()
     model.eval()

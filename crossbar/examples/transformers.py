@@ -151,7 +151,7 @@ def train_transformer(
     for _ in range(steps):
         inputs, classes = draw(generator)
         optimizer.zero_grad()
-        F.cross_entropy(model(inputs).flatten(0, -2), classes.flatten()).backward()  # type: ignore[no-untyped-call]
+        F.cross_entropy(model(inputs).flatten(0, -2), classes.flatten()).backward()
         nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()

@@ -31,7 +31,7 @@ def differentiable_voltages(
     """
     options = (ends, point, iv, tolerance, max_iterations)
     tensors = (conductance, resistances, terminals.left, terminals.right, terminals.bottom)
-    word, bit = _Voltages.apply(*tensors, *options)  # type: ignore[no-untyped-call]
+    word, bit = _Voltages.apply(*tensors, *options)
     return word, bit
 
 

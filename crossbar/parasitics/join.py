@@ -42,7 +42,7 @@ def join(first: Block, second: Block, end: str, start: str) -> Block:
         elimination, at about the cost of the forward pass.
     """
     cuts = cut(first.ports, end), cut(second.ports, start)
-    coupling: Tensor = _Join.apply(first.coupling, second.coupling, *cuts)  # type: ignore[no-untyped-call]
+    coupling: Tensor = _Join.apply(first.coupling, second.coupling, *cuts)
     return Block(coupling, joined_ports(cuts[0].ports, cuts[1].ports))
 
 
@@ -52,9 +52,7 @@ def leave_open(block: Block, side: str) -> Block:
     if not own.common:
         return block
     nothing = block.coupling.new_zeros(*block.coupling.shape[:-2], own.count, own.count)
-    coupling: Tensor = _Join.apply(  # type: ignore[no-untyped-call]
-        block.coupling, nothing, own, Cut(((0, own.count),), (), ())
-    )
+    coupling: Tensor = _Join.apply(block.coupling, nothing, own, Cut(((0, own.count),), (), ()))
     return Block(coupling, own.ports)
 
 

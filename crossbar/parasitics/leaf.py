@@ -67,7 +67,7 @@ def _combine(block: Block, dim: int) -> Block:
 def _join(first: Block, second: Block, dim: int) -> Block:
     end, start = _SIDES[dim]
     cuts = cut(first.ports, end), cut(second.ports, start)
-    coupling: Tensor = _LeafJoin.apply(first.coupling, second.coupling, *cuts)  # type: ignore[no-untyped-call]
+    coupling: Tensor = _LeafJoin.apply(first.coupling, second.coupling, *cuts)
     return Block(coupling, joined_ports(cuts[0].ports, cuts[1].ports))
 
 

@@ -60,7 +60,7 @@ class AbstractStateful(nn.Module, ABC):
         self._calls += 1
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> Self:
-        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        super()._apply(fn, recurse)
         self._states = [tuple(fn(part) for part in state) for state in self._states]
         return self
 

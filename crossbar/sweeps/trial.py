@@ -29,7 +29,7 @@ def run_trial(
         If the point does not return one number for each of `outputs` and no others.
     """
     # A process that has not used CUDA has no CUDA stream to protect, and asking for it would start CUDA.
-    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()  # type: ignore[no-untyped-call]
+    devices = range(torch.cuda.device_count()) if torch.cuda.is_initialized() else ()
     with TURN, torch.random.fork_rng(devices=devices):
         _seed_default_streams(seeds.default_stream)
         returned = point(dict(parameters), generator=torch.Generator().manual_seed(seeds.generator))

@@ -67,7 +67,7 @@ class IntegerRead(AbstractTiledRead):
     def _apply(self, *args: Any, **kwargs: Any) -> Self:
         """Follow `.to()`; what was packed stays behind."""
         self._packed = None
-        super()._apply(*args, **kwargs)  # type: ignore[no-untyped-call]
+        super()._apply(*args, **kwargs)
         return self
 
     def __getstate__(self) -> dict[str, Any]:
