@@ -234,9 +234,12 @@ def pulses(codes: Tensor, config: InputConfig, extra_bits: int = 0) -> Tensor:
 def cut_pulses(codes: Tensor, cycles: int, pulse_bits: int, *, dim: int) -> Tensor:
     """Cut non-negative integers into the pulses of `cycles` cycles, least significant first, in a new dimension `dim`."""
     if codes.dtype == torch.uint8 and dim < codes.ndim and codes.shape[-1] % 8 == 0:
-        codes = codes.contiguous()
-        # Integers of 64 bits begin at every eighth byte of a storage; a part of a batch may not.
-        return _cut_bytes(codes.clone() if codes.storage_offset() % 8 else codes, cycles, pulse_bits, dim)
+        # Integers of 64 bits begin at every eighth byte of a storage. A part of a batch may not, and a row of it keeps
+        # the step to the next row, which it does not have, and is contiguous all the same.
+        begins = (codes.storage_offset(), *codes.stride()[:-1])
+        if not codes.is_contiguous() or any(begin % 8 for begin in begins):
+            codes = codes.clone(memory_format=torch.contiguous_format)
+        return _cut_bytes(codes, cycles, pulse_bits, dim)
     shape = [1] * (codes.ndim + 1)
     shape[dim] = cycles
     shifts = torch.arange(cycles, device=codes.device, dtype=codes.dtype).view(shape) * pulse_bits

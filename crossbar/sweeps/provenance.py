@@ -8,12 +8,14 @@ import json
 import platform
 from collections.abc import Callable, Mapping
 
-_PACKAGES = ("aimc-crossbar", "torch", "numpy", "xarray", "zarr")
+import torch
+
+_PACKAGES = ("aimc-crossbar", "numpy", "xarray", "zarr")
 
 
 def versions_json() -> str:
     """Return the versions of Python and of the packages that shape the numbers, as JSON; null for one not installed."""
-    found: dict[str, str | None] = {"python": platform.python_version()}
+    found: dict[str, str | None] = {"python": platform.python_version(), "torch": torch.__version__}  # names its build
     for package in _PACKAGES:
         try:
             found[package] = importlib.metadata.version(package)

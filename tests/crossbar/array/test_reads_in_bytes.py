@@ -81,6 +81,12 @@ def test_bytes_are_cut_as_larger_integers_are(bits, pulse_bits, dim, seed):
     assert torch.equal(cut.long(), cut_pulses(codes, cycles, pulse_bits, dim=dim))
 
 
+def test_one_row_may_keep_the_step_to_the_next():
+    row = torch.arange(2 * 30).to(torch.uint8).view(2, 30)[:1, :24]
+    assert row.is_contiguous()
+    assert torch.equal(cut_pulses(row, 4, 2, dim=1).long(), cut_pulses(row.long(), 4, 2, dim=1))
+
+
 def test_bytes_may_begin_anywhere_in_their_storage():
     part = torch.arange(90 + 4 * 8).to(torch.uint8)[90:].view(4, 8)
     assert torch.equal(cut_pulses(part, 4, 2, dim=1).long(), cut_pulses(part.long(), 4, 2, dim=1))
