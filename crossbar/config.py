@@ -3,14 +3,20 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+import torch
+
 import devices
 from crossbar.converters import ADC, InputConfig
 from crossbar.training_effects import TrainingEffects
 from crossbar.wire_compensation import WireCompensation
 from devices import Device, Wires, check_read_voltage
+from devices.current_voltage import AbstractCurrentVoltage, Ohmic
 from devices.display import html_table, short_repr
 from devices.validation import FieldTypeError, FieldValueError, check_choice, check_instance, check_integer
 from mapping import ENCODINGS, MappingConfig
+
+_MOST_BITS = 8
+"""Bits of pulses each of which has a matrix of its own."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,12 +168,14 @@ class CrossbarConfig:
     def _check_current_voltage(self) -> None:
         if self.device.current_voltage is None:
             return
-        if self.inputs.pulse_bits != 1:
+        if self.inputs.bits is None:
             raise FieldValueError(
-                "`device.current_voltage` needs pulses of one bit, which put one voltage on every driven word line. Got "
-                f"inputs.bits={self.inputs.bits}, inputs.dac_bits={self.inputs.dac_bits}. Use inputs.dac_bits=1.",
+                "`device.current_voltage` needs input codes, the largest of which has the read voltage. Got "
+                "inputs.bits=None. Use up to 16 bits.",
                 "device",
             )
+        if self.bends_pulses:
+            self._check_bent_pulses(self.device.current_voltage)
         for name, ohmic in (("compensation", self.compensation is not None), ("training", self.training.wires)):
             if ohmic:
                 raise FieldValueError(
@@ -175,6 +183,33 @@ class CrossbarConfig:
                     f"{self.device.current_voltage!r}. Leave out one of the two.",
                     name,
                 )
+
+    def _check_bent_pulses(self, law: AbstractCurrentVoltage) -> None:
+        inputs, mapping = self.inputs, self.mapping
+        for name, present in (
+            (f"mapping.squeezed_planes={mapping.squeezed_planes}", mapping.squeezed_planes > 0),
+            ("mapping.group_packing='g_min'", mapping.group_packing == "g_min"),
+        ):
+            if present:
+                raise FieldValueError(
+                    f"`device.current_voltage` needs pulses of one bit beside {name}. Got inputs.bits={inputs.bits}, "
+                    f"inputs.dac_bits={inputs.dac_bits}. Use inputs.dac_bits=1.",
+                    "device",
+                )
+        unknown = self.wires.ideal and law.shapes(torch.zeros(1)) is None
+        if unknown and (inputs.pulse_bits or 0) > _MOST_BITS:
+            raise FieldValueError(
+                f"`device.current_voltage` without `shapes` takes a matrix for every pulse, of {_MOST_BITS} bits at most. "
+                f"Got {law!r} and pulses of {inputs.pulse_bits} bits. Use a smaller inputs.dac_bits, or a law such as "
+                "Tabulated.",
+                "device",
+            )
+
+    @property
+    def bends_pulses(self) -> bool:
+        """Whether cells that are not ohmic see pulses of several voltages."""
+        law = self.device.current_voltage
+        return not (law is None or isinstance(law, Ohmic)) and (self.inputs.pulse_bits or 1) > 1
 
     @property
     def shifted_rows_see_fresh_noise(self) -> bool:

@@ -48,8 +48,9 @@ class Device:
     stuck
         Cells that do not answer to programming.
     current_voltage
-        Law of the current through a cell, e.g. `Sinh(v0=0.25)`; None: ohmic. All conductances here are those at the read
-        voltage, where cells are programmed and verified; behind wires they see less.
+        Law of the current through a cell, e.g. `Sinh(v0=0.25)`, taken for odd in the voltage; None: ohmic. All conductances
+        here are those at the read voltage, where cells are programmed and verified; smaller pulses and cells behind wires
+        see less. Fresh read noise is at every voltage the share of the current that it is at the read voltage.
     validity
         Where the numbers were measured; use outside of it warns. None: nothing is known about that.
     name

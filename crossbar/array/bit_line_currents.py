@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from crossbar.array.cell_curve import bend
 from crossbar.array.conversions import currents_of
 from crossbar.array.drive import block_pulses
 
@@ -42,13 +43,15 @@ def bit_line_currents(array: "CrossbarArray", codes: Tensor) -> Iterator[BitLine
         Those of every cycle and phase in which any of the word lines is driven.
     """
     solved, found = array.solved(), array.conversions()
-    matrix = currents_of(solved.signed_transfer, found)  # (conversions, rows)
+    matrices = [currents_of(transfer, found) for transfer in (solved.signed_transfer, *solved.signed_bends)]
     for block, tile in enumerate(found.block_tile.tolist()):
         chosen = found.block == block
         drives = block_pulses(codes.t(), solved.placement, array.config.inputs, tile)
         pulses = torch.cat([drive.flatten(1).t() for drive in drives])  # (reads, rows)
+        pulses = pulses[pulses.any(1)]
+        driven = [pulses] if solved.curve is None else [bend(pulses, worth) for worth in solved.curve.worth]
         yield BitLineCurrents(
             column=found.column[chosen],
             partner=None if found.partner is None else found.partner[chosen],
-            currents=pulses[pulses.any(1)] @ matrix[chosen].t(),
+            currents=torch.cat(driven, 1) @ torch.cat([matrix[chosen] for matrix in matrices], 1).t(),
         )

@@ -8,6 +8,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
+from crossbar.array.cell_curve import cell_curve
 from crossbar.array.checksum import checksum, state_tensors
 from crossbar.array.conversions import Conversions, find_conversions
 from crossbar.array.converter_steps import calibrated_adc, errors_of_units
@@ -303,6 +304,7 @@ class CrossbarArray(nn.Module):
             calibrated_steps=self.corrections.converter_steps(),
             gain=self.array_gain(),
             common=self.common,
+            curve=cell_curve(placement, self.config, self.cells, float(self.time)),
         )
 
     def array_gain(self) -> Tensor | None:

@@ -1,5 +1,6 @@
 """From a placement to programmed cells, and from cells to the transfer matrices of their arrays."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
@@ -182,7 +183,7 @@ def _joined(
     return ProgrammedCells(**joined)
 
 
-def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Tensor) -> Tensor:
+def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Tensor, *, pulse: float = 1.0) -> Tensor:
     """Return the transfer matrices that reads see [S], exact for the wires.
 
     Parameters
@@ -193,13 +194,15 @@ def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Ten
         Wires, and how many word lines are driven at a time.
     conductance
         Conductances of the cells [S], (tiles, rows, cols).
+    pulse
+        Pulse over the largest one: where cells are not ohmic, they are at its operating point.
 
     Returns
     -------
     Tensor
         (tiles, rows, cols), or one per operation unit, (units, parallel_rows, cols).
     """
-    return _as_read(placement, config, conductance, _transfer)
+    return _as_read(placement, config, conductance, functools.partial(_transfer, pulse=pulse))
 
 
 def _as_read(
@@ -269,10 +272,9 @@ def parallel_rows(placement: Placement, config: CrossbarConfig) -> int | None:
     return None if rows is None or rows >= placement.levels.shape[1] else rows
 
 
-def _transfer(conductance: Tensor, config: CrossbarConfig) -> Tensor:
-    if config.wires.ideal or not conductance.numel():
-        return conductance
-    return transfer_matrix(operating_conductance(conductance, config), config.wires)
+def _transfer(conductance: Tensor, config: CrossbarConfig, pulse: float) -> Tensor:
+    operating = operating_conductance(conductance, config, pulse=pulse)
+    return operating if config.wires.ideal or not conductance.numel() else transfer_matrix(operating, config.wires)
 
 
 def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from crossbar.array.cell_curve import CellCurve
 from crossbar.config import CrossbarConfig
 from mapping import Placement
 
@@ -29,9 +30,19 @@ class SolvedArrays:
 
     common: Tensor | None
     """What compensated cells add to each weight in common, in integer units, (inputs_per_group, outputs), or None."""
+    curve: CellCurve | None = None
+    """What cells that are not ohmic make of pulses of several bits, or None."""
 
     @property
     def signed_transfer(self) -> Tensor:
         """Transfer matrices with the sign with which each word line is driven [S], (tiles, rows, cols)."""
+        return self._signed(self.transfer)
+
+    @property
+    def signed_bends(self) -> list[Tensor]:
+        """Those at the further pulses of the cells' curve, likewise."""
+        return [] if self.curve is None else [self._signed(transfer) for transfer in self.curve.transfer]
+
+    def _signed(self, transfer: Tensor) -> Tensor:
         placement = self.placement
-        return self.transfer * placement.row_sign[:, :, None] if placement.has_opposite_rows else self.transfer
+        return transfer * placement.row_sign[:, :, None] if placement.has_opposite_rows else transfer

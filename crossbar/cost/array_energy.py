@@ -48,6 +48,12 @@ def array_power(array: CrossbarArray, counts: BlockCounts, *, split: bool = Fals
     """
     if counts.moments is None:
         raise ValueError("`counts` must have second moments. Count with `count_blocks(array, codes, moments=True)`.")
+    if array.config.bends_pulses:
+        raise ValueError(
+            "The power of pulses of several bits through cells that are not ohmic does not follow from second moments. Got "
+            f"{array.config.device.current_voltage!r} and pulses of {array.config.inputs.pulse_bits} bits. Use "
+            "array_energy=False, or inputs.dac_bits=1."
+        )
     power = ArrayPower(parts=dict.fromkeys(PARTS, 0.0) if split else None)
     wires = array.config.wires
     for verified, moments in _networks(array, counts.moments):

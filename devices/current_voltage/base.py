@@ -15,3 +15,18 @@ class AbstractCurrentVoltage(ABC):
     @abstractmethod
     def differential_conductance(self, voltage: Tensor, conductance: Tensor) -> Tensor:
         """Return the derivative of the current with respect to the voltage [S], >= 0."""
+
+    def shapes(self, voltage: Tensor) -> Tensor | None:
+        """Return functions of the voltage of which the current at every conductance is a sum, or None if few are known.
+
+        Parameters
+        ----------
+        voltage
+            Any shape (...) [V].
+
+        Returns
+        -------
+        Tensor or None
+            (functions, ...), each in any unit.
+        """
+        return None

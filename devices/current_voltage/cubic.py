@@ -55,6 +55,10 @@ class Cubic(AbstractCurrentVoltage):
         second, third = self._coefficients(conductance)
         return conductance + 2 * second * voltage.abs() + 3 * third * voltage.square()
 
+    def shapes(self, voltage: Tensor) -> Tensor:
+        """Return `v`, `v |v|` and `v^3`, (3, ...)."""
+        return torch.stack([voltage, voltage * voltage.abs(), voltage**3])
+
     def _coefficients(self, conductance: Tensor) -> tuple[Tensor, Tensor]:
         measured = conductance.clamp(self.g_min, self.g_max)
         logarithm = torch.log10(measured)

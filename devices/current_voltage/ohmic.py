@@ -20,3 +20,7 @@ class Ohmic(AbstractCurrentVoltage):
     def differential_conductance(self, voltage: Tensor, conductance: Tensor) -> Tensor:
         """Return `G` [S] in the common shape."""
         return conductance.expand_as(voltage)
+
+    def shapes(self, voltage: Tensor) -> Tensor:
+        """Return `v`, (1, ...)."""
+        return voltage[None]

@@ -37,3 +37,7 @@ class Sinh(AbstractCurrentVoltage):
     def differential_conductance(self, voltage: Tensor, conductance: Tensor) -> Tensor:
         """Return `G cosh(v / v0)` [S]."""
         return conductance * torch.cosh(voltage / self.v0)
+
+    def shapes(self, voltage: Tensor) -> Tensor:
+        """Return `sinh(v / v0)`, (1, ...)."""
+        return torch.sinh(voltage / self.v0)[None]

@@ -71,6 +71,10 @@ class Tabulated(AbstractCurrentVoltage):
         left, right, _, width = self._bracket(voltage.abs())
         return (self._at(right, conductance) - self._at(left, conductance)) / width
 
+    def shapes(self, voltage: Tensor) -> Tensor:
+        """Return the currents of the measured conductances, (conductances, ...), between which all others lie."""
+        return torch.stack([self.current(voltage, voltage.new_full((), g)) for g in self.conductances])
+
     def _bracket(self, magnitude: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Return the indices of the measured voltages around each one, the first of the two and their distance [V]."""
         grid = magnitude.new_tensor(self.voltages)

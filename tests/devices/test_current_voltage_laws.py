@@ -40,6 +40,13 @@ class TestEveryLaw:
         (slope,) = torch.autograd.grad(law.current(voltage, g).sum(), voltage)
         assert torch.allclose(slope, law.differential_conductance(voltage, g), rtol=1e-9)
 
+    def test_currents_are_sums_of_its_shapes(self, law):
+        voltage = torch.linspace(-0.4, 0.4, 41, dtype=torch.float64)
+        shapes = law.shapes(voltage)
+        currents = law.current(voltage, torch.tensor([[2e-6], [2e-5], [6e-5], [2e-4]], dtype=torch.float64))
+        left = currents - currents @ torch.linalg.pinv(shapes) @ shapes
+        assert left.abs().max() < 1e-9 * currents.abs().max()
+
     def test_gradient_of_the_conductance(self, law):
         voltage = torch.tensor([-0.33, 0.05, 0.15], dtype=torch.float64)
         g = torch.tensor([60.0, 80.0, 130.0], dtype=torch.float64, requires_grad=True)

@@ -8,6 +8,7 @@ from typing import final
 import torch
 from torch import Tensor
 
+from crossbar.array.cell_curve import code_worth
 from crossbar.array.collapse import effective_variance
 from crossbar.array.reads.base import AbstractRead
 from crossbar.array.reads.noise_precision import variance_type
@@ -24,14 +25,18 @@ _MANY = 32
 class CollapsedRead(AbstractRead):
     """Read one effective weight, and draw noise of the output-referred variance.
 
-    `var(I_j) = sum_i x_i^2 var(G_ij)` is exact for independent Gaussian cells; `x_i^2` is summed over pulses.
+    `var(I_j) = sum_i x_i^2 var(G_ij)` is exact for independent Gaussian cells; `x_i^2` is summed over pulses. Noise of
+    cells that are not ohmic is at every voltage the same share of their current, taken for that of all cells together.
     """
 
     variance: Tensor | None
+    power: Tensor | None
+    """What multiplies the variance for input codes from 0 on, where cells are not ohmic, (codes,)."""
 
     def __init__(self, config: CrossbarConfig) -> None:
         super().__init__(config)
         self.register_buffer("variance", None)
+        self.register_buffer("power", None)
 
     @property
     def keeps_transfer(self) -> bool:
@@ -40,7 +45,9 @@ class CollapsedRead(AbstractRead):
 
     def prepare_own(self, solved: SolvedArrays) -> None:
         """Collapse the variance of the cells, (outputs, inputs per group)."""
-        self.variance = None
+        self.variance = self.power = None
+        if solved.variance is not None and solved.curve is not None:
+            self.power = code_worth(solved.curve.mean_worth(solved.transfer), self.config.inputs, power=2)
         if solved.variance is not None:
             variance = effective_variance(solved.placement, self.config.device, solved.variance, gain=solved.gain)
             self.variance = variance.t().contiguous()
@@ -66,11 +73,17 @@ class CollapsedRead(AbstractRead):
             # Many vectors are worth the rounding of the table before each read.
             many = codes.numel() >= _MANY * variance.shape[1]
             kind = variance_type(codes.dtype, codes.device) if many else codes.dtype
-            power = pulse_power(codes, inputs).to(kind)
+            power = self._power(codes).to(kind)
             return wiring.linear_map(power, wiring.shape_weight(variance.to(kind))).to(codes.dtype)
         variance = variance.to(codes.dtype)
         weight = wiring.shape_weight(variance)
         # Padding is driven with the offset too, so what it adds is told apart from what the inputs add.
-        rest = pulse_power(torch.full_like(codes[..., :1], float(inputs.offset_code)), inputs)
-        excess = wiring.linear_map(pulse_power(codes + inputs.offset_code, inputs) - rest, weight)
+        rest = self._power(torch.full_like(codes[..., :1], float(inputs.offset_code)))
+        excess = wiring.linear_map(self._power(codes + inputs.offset_code) - rest, weight)
         return (excess + wiring.per_output(variance.sum(1)) * rest.flatten()[0]).clamp_(min=0)
+
+    def _power(self, codes: Tensor) -> Tensor:
+        """Return what multiplies the variance of cells driven with whole codes."""
+        if self.power is None:
+            return pulse_power(codes, self.config.inputs)
+        return self.power[codes.abs().long()].to(codes.dtype)

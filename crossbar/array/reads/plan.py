@@ -53,6 +53,7 @@ def _obstacle_to_integers(config: CrossbarConfig) -> str | None:
         "programming errors": not exact,
         "read noise": device.read_noise is not None,
         "drift": device.drift is not None,
+        "cells that are not ohmic": config.bends_pulses,
         "stuck cells": device.stuck is not None,
         "wires": not config.wires.ideal,
         "compensated targets": config.compensation is not None,

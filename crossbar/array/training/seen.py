@@ -17,6 +17,7 @@ def seen_config(config: CrossbarConfig) -> CrossbarConfig:
         read_noise=device.read_noise if training.read_noise else None,
         drift=device.drift if training.time > 0 else None,
         stuck=device.stuck if training.stuck_cells == "drawn" else None,
+        current_voltage=None,
         validity=None,
     )
     return replace(
@@ -50,6 +51,7 @@ def left_out(config: CrossbarConfig) -> tuple[str, ...]:
         "stuck cells": device.stuck is not None and training.stuck_cells == "none",
         "drift": device.drift is not None and training.time == 0,
         "wires": not (config.wires.ideal or training.wires),
+        "current-voltage curve": config.bends_pulses,
         "ADC": config.adc is not None and not training.adc,
     }
     return tuple(name for name, missing in present.items() if missing)

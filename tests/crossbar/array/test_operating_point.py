@@ -106,12 +106,11 @@ def test_a_law_that_does_not_grow_with_the_conductance_is_refused():
 @pytest.mark.parametrize(
     "fields",
     [
-        {"inputs": xb.InputConfig(bits=4)},
         {"inputs": xb.InputConfig(bits=None)},
         {"compensation": xb.WireCompensation()},
         {"training": xb.TrainingEffects(wires=True)},
     ],
-    ids=["whole codes", "no codes", "compensation", "training"],
+    ids=["no codes", "compensation", "training"],
 )
 def test_what_would_read_it_as_ohmic_is_refused(fields):
     with pytest.raises(ValueError, match=r"current_voltage|ohmic"):

@@ -7,9 +7,10 @@ import torch
 from torch import nn
 
 import crossbar as xb
-from devices import RelativeReadNoise
+from devices import Cubic, RelativeReadNoise
 
 NOISY = replace(xb.devices.RRAM, drift=None, read_noise=RelativeReadNoise(ratio=0.02, draw="read"))
+CUBIC = Cubic(quadratic=(1e-7,), cubic=(1e-6,), g_min=1e-6, g_max=1e-3)
 SERIAL = xb.CrossbarConfig(inputs=xb.InputConfig(dac_bits=1), adc=xb.ADC(bits=8))
 READS = {
     "collapsed": xb.CrossbarConfig(),
@@ -17,6 +18,10 @@ READS = {
     "collapsed, bit-serial noise": xb.CrossbarConfig(device=NOISY, inputs=xb.InputConfig(dac_bits=1)),
     "static range": xb.CrossbarConfig(inputs=xb.InputConfig(range="static", maximum=1.0)),
     "one range for the batch": xb.CrossbarConfig(inputs=xb.InputConfig(range="batch")),
+    "collapsed, cells that are not ohmic": xb.CrossbarConfig(device=replace(NOISY, current_voltage=CUBIC)),
+    "tiled, cells that are not ohmic": xb.CrossbarConfig(
+        device=replace(NOISY, current_voltage=CUBIC), inputs=xb.InputConfig(dac_bits=2), adc=xb.ADC(bits=8)
+    ),
     "tiled": replace(SERIAL, plan="tiled"),
     "tiled, noise": replace(SERIAL, device=NOISY),
     "tiled, offset inputs": replace(SERIAL, plan="tiled", inputs=xb.InputConfig(dac_bits=1, negative="offset")),

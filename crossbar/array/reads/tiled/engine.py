@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from crossbar.array.cell_curve import bend
 from crossbar.array.converter_steps import adc_signed
 from crossbar.array.drive import DriveSettings, drive_settings, driven_codes, phases, pulses
 from crossbar.array.reads.tiled.product import product
@@ -131,11 +132,12 @@ def _read_driven(
     blocks, cycles = run.lines.blocks, run.lines.cycles
     conversions = slice(run.first, run.first + blocks * run.conversions)
     drive = pulses(driven, run.lines, settings.drive, tables.matrix.dtype)  # (blocks, rows, cycles * vectors)
-    currents = product(_run_rows(tables.matrix, run), drive)  # (blocks, conversions, cycles * vectors)
+    currents = _currents(drive, tables, run)  # (blocks, conversions, cycles * vectors)
     if tables.unit is not None:
         currents = _from_levels(currents, drive, tables, run)
     if tables.variance is not None:
-        power = drive if settings.drive.pulse_bits == 1 and not settings.drive.bipolar else drive * drive
+        seen = drive if tables.worth is None else bend(drive, tables.worth[-1])
+        power = seen if settings.drive.pulse_bits == 1 and not settings.drive.bipolar else seen * seen
         spread = product(_run_rows(tables.variance, run), power.to(tables.variance.dtype)).to(currents.dtype).sqrt_()
         currents.addcmul_(spread, torch.randn_like(spread))
     if settings.highest:
@@ -145,6 +147,17 @@ def _read_driven(
         total = total * active[:, None, :]
     factor = tables.factor[conversions].view(blocks, run.conversions, 1)
     _add_to_outputs(total, factor, run, tables, result, sign)
+
+
+def _currents(drive: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
+    """Send pulses (blocks, rows, columns) through the cells: (blocks, conversions, columns)."""
+    matrix = _run_rows(tables.matrix, run)
+    if tables.worth is None or tables.bends is None:
+        return product(matrix, drive)
+    currents = product(matrix, bend(drive, tables.worth[0]))
+    for worth, further in zip(tables.worth[1:-1], tables.bends, strict=True):
+        currents += product(_run_rows(further, run), bend(drive, worth))
+    return currents
 
 
 def _run_rows(values: Tensor, run: BlockRun) -> Tensor:

@@ -41,6 +41,8 @@ def _operator(
     row_shift: Tensor,
     unit: Tensor | None,
     lowest: Tensor | None,
+    worth: Tensor | None,
+    bends: Tensor | None,
     description: str,
 ) -> Tensor:
     tables = ReadTables(
@@ -54,6 +56,8 @@ def _operator(
         row_shift=row_shift,
         unit=unit,
         lowest=lowest,
+        worth=worth,
+        bends=bends,
     )
     return read_tiles(codes, tables, *_described(description))
 
@@ -71,6 +75,8 @@ def _shape_only(
     row_shift: Tensor,
     unit: Tensor | None,
     lowest: Tensor | None,
+    worth: Tensor | None,
+    bends: Tensor | None,
     description: str,
 ) -> Tensor:
     return codes.new_empty(_described(description)[1].sums, codes.shape[1])

@@ -48,6 +48,11 @@ class ReadTables:
     """What one level is worth, (conversions,), where the matrix holds levels."""
     lowest: Tensor | None = None
     """What level 0 is worth on every driven word line, (conversions,); None: nothing."""
+    worth: Tensor | None = None
+    """What pulses from 0 on are worth to the matrix and to those of `bends`, where cells are not ohmic, and last to the
+    square root of their variance, (bends + 2, pulses)."""
+    bends: Tensor | None = None
+    """Further matrices of cells that are not ohmic, (bends, conversions, rows)."""
 
     @property
     def lines(self) -> WordLines:
@@ -88,7 +93,12 @@ def read_tables(
     placement, config = solved.placement, solved.config
     sums = None if steps is None else level_sums(solved, found)
     matrix = currents_of(solved.signed_transfer, found) if sums is None else sums.levels
-    noise = unit = lowest = None
+    noise = unit = lowest = worth = bends = None
+    if solved.curve is not None:
+        worth = torch.cat([solved.curve.worth, solved.curve.mean_worth(solved.transfer)[None]])
+        bends = matrix.new_zeros(len(worth) - 2, *matrix.shape)
+        for bend, transfer in zip(bends, solved.signed_bends, strict=True):
+            bend.copy_(currents_of(transfer, found))
     if solved.variance is not None:
         noise = by_conversion(solved.variance, found.column)
         noise = noise if found.partner is None else noise + by_conversion(solved.variance, found.partner)
@@ -108,6 +118,7 @@ def read_tables(
         else:
             unit = sums.step * codes_per_siemens[:, 0]
             lowest = None if sums.lowest is None else sums.lowest * codes_per_siemens[:, 0]
+        bends = None if bends is None else bends * codes_per_siemens
         # One after the other: behind wires an open bit line has a step of rounding errors, whose square underflows.
         noise = None if noise is None else noise * codes_per_siemens * codes_per_siemens
     noise = None if noise is None else noise.to(variance_type(noise.dtype, noise.device))
@@ -123,6 +134,8 @@ def read_tables(
         row_shift=lines.row_shift,
         unit=unit,
         lowest=lowest,
+        worth=worth,
+        bends=bends,
     )
     runs = find_runs(found.per_block(), found.output, lines, config.inputs)
     if lowest is not None:
@@ -141,7 +154,7 @@ def may_clip(tables: ReadTables, config: CrossbarConfig, highest: int) -> bool:
     """Return whether any input can drive a converter beyond its range, so that reads have to clip."""
     if config.adc is None or config.inputs.pulse_bits is None:
         return False
-    if tables.variance is not None or tables.adc_offset is not None:
+    if tables.variance is not None or tables.adc_offset is not None or tables.worth is not None:
         return True
     if not len(tables.matrix):
         return False
