@@ -37,7 +37,8 @@ class CrossbarConfig:
         How currents become codes; None reads them exactly.
     plan
         Read every layer as one effective weight (collapsed), or tile by tile and cycle by cycle (tiled); auto takes the
-        first wherever it gives the same numbers, and multiplies in integers where the second may.
+        first wherever it gives the same numbers, and multiplies in integers where the second may. circuit: tile by tile,
+        with the circuit solved for every pulse: slow, and exact where cells that are not ohmic are behind wires.
     compensation
         Targets for which the arrays do behind their wires what the weights say; None programs the weights as they are.
     training
@@ -56,7 +57,7 @@ class CrossbarConfig:
     mapping: MappingConfig = field(default_factory=MappingConfig)
     inputs: InputConfig = field(default_factory=InputConfig)
     adc: ADC | None = None
-    plan: Literal["auto", "collapsed", "tiled"] = "auto"
+    plan: Literal["auto", "collapsed", "tiled", "circuit"] = "auto"
     compensation: WireCompensation | None = None
     training: TrainingEffects = field(default_factory=TrainingEffects)
     parallel_rows: int | None = None
@@ -74,7 +75,7 @@ class CrossbarConfig:
         if self.adc is not None and not isinstance(self.adc, ADC):
             raise FieldTypeError(f"`adc` must be ADC or None. Got {self.adc!r}.", "adc")
         check_instance("compensation", self.compensation, WireCompensation, optional=True)
-        check_choice("plan", self.plan, ("auto", "collapsed", "tiled"))
+        check_choice("plan", self.plan, ("auto", "collapsed", "tiled", "circuit"))
         check_integer("chunk", self.chunk, at_least=1)
         check_choice("undriven", self.undriven, ("grounded", "open"))
         if self.parallel_rows is not None:
@@ -93,7 +94,7 @@ class CrossbarConfig:
                 "`dataclasses.replace(device, levels=None)`.",
                 "mapping",
             )
-        self._check_collapsed()
+        self._check_plan()
         self._check_training()
         self._check_current_voltage()
         if self.compensation is not None and self.mapping.group_packing == "g_min":
@@ -115,7 +116,19 @@ class CrossbarConfig:
                 "`adc` needs input codes. Got inputs.bits=None. Give the inputs a number of bits.", "adc"
             )
 
-    def _check_collapsed(self) -> None:
+    def _check_plan(self) -> None:
+        if self.plan == "circuit" and self.parallel_rows is not None:
+            raise FieldValueError(
+                f"`plan='circuit'` drives whole arrays. Got parallel_rows={self.parallel_rows}. Use parallel_rows=None, or "
+                "plan='tiled' or 'auto'.",
+                "plan",
+            )
+        if self.plan == "circuit" and self.inputs.bits is None:
+            raise FieldValueError(
+                "`plan='circuit'` needs input codes, the largest of which has the read voltage. Got inputs.bits=None. Use "
+                "up to 16 bits, or another plan.",
+                "plan",
+            )
         if self.plan != "collapsed":
             return
         if self.adc is not None:

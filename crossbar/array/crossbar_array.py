@@ -270,15 +270,17 @@ class CrossbarArray(nn.Module):
     @torch.no_grad()
     def solve(self, t: float | None = None) -> Tensor:
         """Return the transfer matrices that reads see at time `t`, the present one by default [S], (tiles, rows, cols)."""
-        placement = self.placement
-        t = float(self.time) if t is None else t
+        conductance = self._conductance(float(self.time) if t is None else t)
+        with torch.autocast(conductance.device.type, enabled=False):
+            return read_transfer(self.placement, self.config, conductance).contiguous()
+
+    def _conductance(self, t: float) -> Tensor:
+        """Return the conductances of all cells at time `t` [S], (tiles, rows, cols)."""
         device = self.config.device
         # What neither drifts nor deviates is as programmed: its targets would be computed for nothing.
         held = {name: getattr(self, name) for name in _CELLS}
         cells = self.cells if needs_target(device) else ProgrammedCells(target=held["programmed"], **held)
-        conductance = conductance_at(device, cells, t).masked_fill_(~placement.present, 0)
-        with torch.autocast(conductance.device.type, enabled=False):
-            return read_transfer(placement, self.config, conductance).contiguous()
+        return conductance_at(device, cells, t).masked_fill_(~self.placement.present, 0)
 
     @torch.inference_mode(False)
     @torch.no_grad()
@@ -305,6 +307,7 @@ class CrossbarArray(nn.Module):
             gain=self.array_gain(),
             common=self.common,
             curve=cell_curve(placement, self.config, self.cells, float(self.time)),
+            conductance=self._conductance(float(self.time)) if self.plan.kind == "circuit" else None,
         )
 
     def array_gain(self) -> Tensor | None:

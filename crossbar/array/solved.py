@@ -32,6 +32,8 @@ class SolvedArrays:
     """What compensated cells add to each weight in common, in integer units, (inputs_per_group, outputs), or None."""
     curve: CellCurve | None = None
     """What cells that are not ohmic make of pulses of several bits, or None."""
+    conductance: Tensor | None = None
+    """Conductances of the cells at the read voltage [S], (tiles, rows, cols), where reads solve circuits; else None."""
 
     @property
     def signed_transfer(self) -> Tensor:

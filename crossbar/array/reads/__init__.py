@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from crossbar.array.reads.base import AbstractRead as AbstractRead
+from crossbar.array.reads.circuit import CircuitRead as CircuitRead
 from crossbar.array.reads.collapsed import CollapsedRead as CollapsedRead
 from crossbar.array.reads.integer import IntegerRead as IntegerRead
 from crossbar.array.reads.plan import Plan as Plan
@@ -11,6 +12,6 @@ from crossbar.array.reads.plan import choose_plan as choose_plan
 from crossbar.array.reads.tiled import TiledRead as TiledRead
 
 READS: Mapping[str, type[AbstractRead]] = MappingProxyType(
-    {"collapsed": CollapsedRead, "integer": IntegerRead, "tiled": TiledRead}
+    {"circuit": CircuitRead, "collapsed": CollapsedRead, "integer": IntegerRead, "tiled": TiledRead}
 )
 """Ways to read by the `kind` of a `Plan`."""

@@ -17,12 +17,12 @@ class Plan:
     Parameters
     ----------
     kind
-        One effective weight, or tile by tile, in integers or in floating point.
+        One effective weight, or tile by tile: in integers, in floating point, or by solving circuits.
     reason
         Why this plan was chosen.
     """
 
-    kind: Literal["collapsed", "integer", "tiled"]
+    kind: Literal["circuit", "collapsed", "integer", "tiled"]
     reason: str
 
 

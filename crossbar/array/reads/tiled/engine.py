@@ -5,6 +5,7 @@ bit lines of all tiles that share word lines as rows. A chunk is so small that t
 the cycles and sent to its outputs while it is still in the cache.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -55,7 +56,30 @@ def read_settings(placement: Placement, config: CrossbarConfig, tables: ReadTabl
     )
 
 
-def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], settings: ReadSettings) -> Tensor:
+Send = Callable[[Tensor, ReadTables, BlockRun], Tensor]
+"""What pulses (blocks, rows, columns) send to the converters of a run, (blocks, conversions, columns)."""
+
+
+def send_products(drive: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
+    """Send pulses through the cells as products: (blocks, rows, columns) -> (blocks, conversions, columns)."""
+    matrix = _run_rows(tables.matrix, run)
+    if tables.worth is None or tables.bends is None:
+        currents = product(matrix, drive)
+        return currents if tables.unit is None else _from_levels(currents, drive, tables, run)
+    currents = product(matrix, bend(drive, tables.worth[0]))
+    for worth, further in zip(tables.worth[1:-1], tables.bends, strict=True):
+        currents += product(_run_rows(further, run), bend(drive, worth))
+    return currents
+
+
+def read_tiles(
+    codes: Tensor,
+    tables: ReadTables,
+    runs: tuple[BlockRun, ...],
+    settings: ReadSettings,
+    *,
+    send: Send = send_products,
+) -> Tensor:
     """Read all tiles for a batch of input codes, without gradients.
 
     Parameters
@@ -68,6 +92,8 @@ def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], se
         The blocks of those tables.
     settings
         Pulses, converters and chunk.
+    send
+        How pulses become currents.
 
     Returns
     -------
@@ -80,7 +106,7 @@ def read_tiles(codes: Tensor, tables: ReadTables, runs: tuple[BlockRun, ...], se
         for start in range(0, codes.shape[1], vectors):
             chunk, part = phase[:, start : start + vectors], result[:, start : start + vectors]
             for run in runs:
-                _read_run(chunk, tables, run, settings, part, sign)
+                _read_run(chunk, tables, run, settings, part, sign, send)
     return result
 
 
@@ -95,7 +121,7 @@ def vectors_at_a_time(tables: ReadTables, runs: tuple[BlockRun, ...], settings: 
 
 
 def _read_run(
-    codes: Tensor, tables: ReadTables, run: BlockRun, settings: ReadSettings, result: Tensor, sign: float
+    codes: Tensor, tables: ReadTables, run: BlockRun, settings: ReadSettings, result: Tensor, sign: float, send: Send
 ) -> None:
     """Read a run of blocks for one chunk (inputs, vectors) and add what it gives to `result` (outputs, vectors).
 
@@ -105,7 +131,7 @@ def _read_run(
     driven = driven_codes(codes, tables.lines, run.lines)
     active = driven.any(1)  # (blocks, vectors)
     if not at_hand(active):
-        _read_driven(driven, active, tables, run, settings, result, sign)
+        _read_driven(driven, active, tables, run, settings, result, sign, send)
         return
     number = int(active.sum())
     if number == 0:
@@ -113,10 +139,10 @@ def _read_run(
     if run.lines.blocks == 1 and number <= WORTH_SKIPPING * active.shape[1]:
         chosen = active[0].nonzero()[:, 0]
         part = result.new_zeros(len(result), number)
-        _read_driven(driven[:, :, chosen], None, tables, run, settings, part, sign)
+        _read_driven(driven[:, :, chosen], None, tables, run, settings, part, sign, send)
         result.index_add_(1, chosen, part)
         return
-    _read_driven(driven, None if number == active.numel() else active, tables, run, settings, result, sign)
+    _read_driven(driven, None if number == active.numel() else active, tables, run, settings, result, sign, send)
 
 
 def _read_driven(
@@ -127,14 +153,13 @@ def _read_driven(
     settings: ReadSettings,
     result: Tensor,
     sign: float,
+    send: Send,
 ) -> None:
     """Drive codes (blocks, rows, vectors), convert, and add the vectors that are `active` to `result`."""
     blocks, cycles = run.lines.blocks, run.lines.cycles
     conversions = slice(run.first, run.first + blocks * run.conversions)
     drive = pulses(driven, run.lines, settings.drive, tables.matrix.dtype)  # (blocks, rows, cycles * vectors)
-    currents = _currents(drive, tables, run)  # (blocks, conversions, cycles * vectors)
-    if tables.unit is not None:
-        currents = _from_levels(currents, drive, tables, run)
+    currents = send(drive, tables, run)  # (blocks, conversions, cycles * vectors)
     if tables.variance is not None:
         seen = drive if tables.worth is None else bend(drive, tables.worth[-1])
         power = seen if settings.drive.pulse_bits == 1 and not settings.drive.bipolar else seen * seen
@@ -147,17 +172,6 @@ def _read_driven(
         total = total * active[:, None, :]
     factor = tables.factor[conversions].view(blocks, run.conversions, 1)
     _add_to_outputs(total, factor, run, tables, result, sign)
-
-
-def _currents(drive: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
-    """Send pulses (blocks, rows, columns) through the cells: (blocks, conversions, columns)."""
-    matrix = _run_rows(tables.matrix, run)
-    if tables.worth is None or tables.bends is None:
-        return product(matrix, drive)
-    currents = product(matrix, bend(drive, tables.worth[0]))
-    for worth, further in zip(tables.worth[1:-1], tables.bends, strict=True):
-        currents += product(_run_rows(further, run), bend(drive, worth))
-    return currents
 
 
 def _run_rows(values: Tensor, run: BlockRun) -> Tensor:

@@ -105,22 +105,18 @@ def read_tables(
     factor = column_factor(placement, config.device, gain=solved.gain).flatten()[found.column]
     offset = bow = None
     if steps is not None:
-        step = steps.flatten()[found.column]
-        factor = factor * step
-        gain = torch.ones_like(step)
+        factor = factor * steps.flatten()[found.column]
         if solved.converter_errors is not None:
-            relative, offset, bow = solved.converter_errors.flatten(1)[:, found.column]
-            gain = 1 + relative
-        # A line that cannot carry a current has no step: its codes are worth nothing, and it gives none but its offset.
-        codes_per_siemens = torch.where(step > 0, gain / step, 0)[:, None]
+            _, offset, bow = solved.converter_errors.flatten(1)[:, found.column]
+        in_codes = codes_per_siemens(solved, found, steps)
         if sums is None:
-            matrix = matrix * codes_per_siemens
+            matrix = matrix * in_codes[:, None]
         else:
-            unit = sums.step * codes_per_siemens[:, 0]
-            lowest = None if sums.lowest is None else sums.lowest * codes_per_siemens[:, 0]
-        bends = None if bends is None else bends * codes_per_siemens
+            unit = sums.step * in_codes
+            lowest = None if sums.lowest is None else sums.lowest * in_codes
+        bends = None if bends is None else bends * in_codes[:, None]
         # One after the other: behind wires an open bit line has a step of rounding errors, whose square underflows.
-        noise = None if noise is None else noise * codes_per_siemens * codes_per_siemens
+        noise = None if noise is None else noise * in_codes[:, None] * in_codes[:, None]
     noise = None if noise is None else noise.to(variance_type(noise.dtype, noise.device))
     lines = word_lines(placement, found.block_tile)
     tables = ReadTables(
@@ -141,6 +137,18 @@ def read_tables(
     if lowest is not None:
         runs = tuple(replace(run, common_lowest=_common(lowest, run)) for run in runs)
     return tables, runs
+
+
+def codes_per_siemens(solved: SolvedArrays, found: Conversions, steps: Tensor) -> Tensor:
+    """Return how many codes a siemens times pulse unit is to each converter, (conversions,), for steps (tiles, cols).
+
+    A line that cannot carry a current has no step: its codes are worth nothing, and it gives none but its offset.
+    """
+    step = steps.flatten()[found.column]
+    gain = torch.ones_like(step)
+    if solved.converter_errors is not None:
+        gain = 1 + solved.converter_errors[0].flatten()[found.column]
+    return torch.where(step > 0, gain / step, 0)
 
 
 def _common(values: Tensor, run: BlockRun) -> bool:
