@@ -20,6 +20,7 @@ from calibration.low_rank import LOW_RANK_PARAMETERS as LOW_RANK_PARAMETERS
 from calibration.low_rank import LowRankSidePath as LowRankSidePath
 from calibration.low_rank import attach_low_rank as attach_low_rank
 from calibration.output_affine import fit_output_affine as fit_output_affine
+from calibration.output_gains import match_output_gains as match_output_gains
 from calibration.output_shifts import inject_output_shifts as inject_output_shifts
 from calibration.pair_mask import train_pair_mask as train_pair_mask
 from calibration.placement_search import PlacementResult as PlacementResult

@@ -1,18 +1,15 @@
 """Noise injection adaption: the shifts that a chip gives its outputs, measured and injected in training."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
 import xarray as xr
 from torch import Tensor, nn
 
-from calibration.support.batches import checked_batches, require_batches, training_modes_kept
-from calibration.support.distributed import summed, unwrapped
-from crossbar.batches import call_model
-from crossbar.conversion import analog_layers, named_analog_layers
-from crossbar.layers import AbstractAnalogLayer
+from calibration.support.distributed import unwrapped
+from calibration.support.shifts import measure_shifts
 from crossbar.training_noise import OutputShift
 from crossbar.training_settings import set_training_effects
 from devices.arguments import checked
@@ -41,31 +38,15 @@ def inject_output_shifts(model: nn.Module, batches: Iterable[Any], *, progress: 
     Returns
     -------
     xr.Dataset
-        Over `layer`: rms of the `mean` shifts and of the `spread` about them, relative to the rms of the ideal outputs.
+        Over `layer`: rms of the `mean` shifts and of the `spread` about them, relative to the rms of the ideal outputs
+        without their bias.
 
     Raises
     ------
     ValueError
         If `batches` is empty, or a layer is never reached.
     """
-    model = unwrapped(model)
-    analog_layers(model)
-    found = {name: _Shifts(layer) for name, layer in named_analog_layers(model)}
-    handles = [shifts.layer.register_forward_hook(shifts.watch) for shifts in found.values()]
-    count = 0
-    try:
-        with training_modes_kept(model):
-            model.eval()
-            for batch in checked_batches(batches, progress=progress, description="output shifts"):
-                call_model(model, batch)
-                count += 1
-    finally:
-        for handle in handles:
-            handle.remove()
-    require_batches(count)
-    missing = [name for name, shifts in found.items() if shifts.sums is None]
-    if missing:
-        raise ValueError(f"`batches` must reach every analog layer. None reached {', '.join(missing)}.")
+    found = measure_shifts(unwrapped(model), batches, progress=progress)
     moments = {name: shifts.moments() for name, shifts in found.items()}
     effects = {
         name: replace(
@@ -74,7 +55,7 @@ def inject_output_shifts(model: nn.Module, batches: Iterable[Any], *, progress: 
         )
         for name, (mean, spread, _) in moments.items()
     }
-    set_training_effects(model, effects)
+    set_training_effects(unwrapped(model), effects)
     relative = {
         name: [_rms(values) / _rms(ideal) for values in (mean, spread)]
         for name, (mean, spread, ideal) in moments.items()
@@ -91,37 +72,3 @@ def inject_output_shifts(model: nn.Module, batches: Iterable[Any], *, progress: 
 
 def _rms(values: Tensor) -> float:
     return float(values.square().mean().sqrt())
-
-
-@dataclass(eq=False)
-class _Shifts:
-    """Sums over the outputs of one layer, in float64: count, shifts, their squares, squares of the ideal outputs."""
-
-    layer: AbstractAnalogLayer
-    sums: Tensor | None = None
-
-    def watch(self, module: nn.Module, arguments: Any, output: Tensor) -> Tensor:
-        """Count the shifts of a batch, and hand on ideal outputs."""
-        (x,) = arguments
-        ideal = self.layer.linear_map(x, self.layer.weight)
-        bias = self.layer.bias_view()
-        ideal = ideal if bias is None else ideal + bias
-        shift, wanted = (self._by_output(values) for values in (output - ideal, ideal))
-        number = torch.full_like(shift[:, 0], shift.shape[1])
-        new = torch.stack([number, shift.sum(1), shift.square().sum(1), wanted.square().sum(1)])
-        self.sums = new if self.sums is None else self.sums + new
-        return ideal
-
-    def moments(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Return mean and standard deviation of the shifts, and the rms of the ideal outputs, (outputs,) each."""
-        if self.sums is None:
-            raise RuntimeError("No batch has reached this layer.")
-        number, shift, squares, wanted = summed(self.sums)
-        mean = shift / number
-        spread = (squares / number - mean.square()).clamp(min=0).sqrt()
-        return mean, spread, (wanted / number).sqrt()
-
-    def _by_output(self, output: Tensor) -> Tensor:
-        """Return outputs as (outputs, values), float64."""
-        outputs = output.movedim(-self.layer.vector_dimensions, 0)
-        return outputs.reshape(len(outputs), -1).double()

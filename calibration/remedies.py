@@ -21,6 +21,7 @@ from calibration.low_rank import LOW_RANK_PARAMETERS, attach_low_rank
 from calibration.mime import attach_thresholds, calibrate_thresholds
 from calibration.mime.attach import reason_against_thresholds
 from calibration.output_affine import fit_output_affine
+from calibration.output_gains import match_output_gains
 from crossbar.batches import model_input
 from crossbar.compensation.reprogram import compensate_wires
 from crossbar.compensation.stuck_correction import correct_stuck_cells
@@ -120,6 +121,9 @@ def _train_through_wires(model: nn.Module, batches: Iterable[Any]) -> None:
     """Train everything for one epoch through the exact wires, at the chip's time, program it and measure statistics."""
     layers = dict(named_analog_layers(model))
     before = {name: layer.array.config.training for name, layer in layers.items()}
+    normed = any(_has_statistics(module) for module in model.modules())
+    if not normed:
+        match_output_gains(model, batches)
     times = {name: float(layer.array.time) if layer.array.programmed_yet else 0.0 for name, layer in layers.items()}
     chosen = {name: replace(effects, wires=True, time=times[name]) for name, effects in before.items()}
     set_training_effects(model, chosen)
@@ -130,7 +134,7 @@ def _train_through_wires(model: nn.Module, batches: Iterable[Any]) -> None:
     program_analog_weights(model, generator=torch.Generator().manual_seed(0))
     for name, layer in layers.items():
         layer.drift(times[name])
-    if any(_has_statistics(module) for module in model.modules()):
+    if normed:
         # A moving average still holds much of what the norms saw before.
         adapt_batchnorm(model, batches)
 

@@ -11,6 +11,7 @@ from calibration import (
     calibrate_adc_ranges,
     calibrate_input_ranges,
     fit_output_affine,
+    match_output_gains,
     mime,
     search_squeeze,
     weight_pc2,
@@ -50,6 +51,7 @@ CALIBRATIONS = {
     "input extremes": lambda model, batches: calibrate_input_ranges(model, batches, method="minmax"),
     "input moving": lambda model, batches: calibrate_input_ranges(model, batches, method="moving"),
     "ADC ranges": calibrate_adc_ranges,
+    "output gains": lambda model, batches: match_output_gains(model, batches),
     "output affine": lambda model, batches: fit_output_affine(model, digital(), batches),
     "squeeze search": search_squeeze,
 }

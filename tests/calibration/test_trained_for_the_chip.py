@@ -9,7 +9,7 @@ from torch import nn
 
 import crossbar as xb
 import devices
-from calibration import ResidualBranches, expand_residually, inject_output_shifts
+from calibration import ResidualBranches, expand_residually, inject_output_shifts, match_output_gains
 from crossbar.examples import accuracy, digits_network, load_digits, train_digits
 from mapping import TernaryQuantizer, TruncatedGaussianQuantizer
 
@@ -59,6 +59,53 @@ def test_training_through_the_wires_gives_back_what_they_take(digits):
     wanted = accuracy(digital, test)
     assert before < wanted - 0.08
     assert on_chip(model, test) > (before + wanted) / 2
+
+
+def test_matched_gains_give_back_the_scale_that_wires_take_and_move_no_cell(digits):
+    digital, data, test = digits
+    model = xb.convert_to_analog(copy.deepcopy(digital), WIRED)
+    xb.program_analog_weights(model, seed=0)
+    cells = [layer.array.placement.levels for layer in xb.analog_layers(model)]
+    before = accuracy(model, test)
+    images = data.images[:256]
+    gains = match_output_gains(model, [images[:100], images[100:]]).gain
+    assert gains.layer.values.tolist() == ["1", "3"]
+    assert float(gains.min()) > 1.3
+    xb.program_analog_weights(model, seed=0)
+    assert all(
+        torch.equal(a, layer.array.placement.levels) for a, layer in zip(cells, xb.analog_layers(model), strict=True)
+    )
+    with torch.no_grad():
+        x = images.flatten(1)
+        for analog, ideal in ((model[1], digital[1]), (model[3], digital[3])):
+            seen, wanted = (layer.eval()(x) - layer.bias for layer in (analog, ideal))
+            torch.testing.assert_close((seen * wanted).sum(), seen.square().sum(), rtol=1e-4, atol=0)
+            x = ideal(x).relu()
+    assert accuracy(model, test) > before
+    # Measured again on what is ideal now, the wires take as much.
+    again = match_output_gains(model, [images[:100], images[100:]]).gain
+    assert abs(again[0] / gains[0] - 1) < 1e-4
+
+
+def test_layers_that_share_a_weight_share_their_gain(digits):
+    torch.manual_seed(0)
+    first, second = nn.Linear(20, 20, bias=False), nn.Linear(20, 20, bias=False)
+    second.weight = first.weight
+    model = xb.convert_to_analog(nn.Sequential(first, nn.ReLU(), second), WIRED)
+    xb.program_analog_weights(model, seed=0)
+    before = first.weight.detach().clone()
+    gains = match_output_gains(model, [torch.rand(50, 20)]).gain.values
+    assert gains[0] == gains[1] > 1
+    torch.testing.assert_close(model[0].weight, before * gains[0])
+
+
+def test_an_array_that_gives_the_contrary_is_refused():
+    model = xb.convert_to_analog(nn.Sequential(nn.Linear(3, 2)), WIRED)
+    xb.program_analog_weights(model, seed=0)
+    with torch.no_grad():
+        model[0].weight.mul_(-1)
+    with pytest.warns(xb.StaleChipWarning), pytest.raises(ValueError, match="grow with the ideal ones"):
+        match_output_gains(model, [torch.ones(4, 3)])
 
 
 def test_injected_shifts_are_those_of_the_chip(digits):

@@ -1,0 +1,187 @@
+"""LeNet-5 and 784-100-10 behind wires, and trained through them: a part of `benchmarks.training`."""
+
+import copy
+import time
+from dataclasses import dataclass, replace
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+import crossbar as xb
+import devices
+from benchmarks.compensation import Results
+from benchmarks.training_loop import train
+from calibration import inject_output_shifts, match_output_gains
+from crossbar.examples import Split, accuracy
+
+MNIST_EVERY = 5
+"""LeNet-5, whose every tile is converted, is measured on every fifth test image: 2000."""
+NIA_STEPS = 100
+
+NIA_DEVICE = devices.Device(g_min=0.333e-6, g_max=333e-6, name="NIA window")
+NIA_WIRES = xb.Wires(row=28.0, column=28.0, driver=4.0, sense=4.0)
+"""Defaults of the authors' code (github.com/elliothe/pytorx, benchmark/mnist.py): gwire 0.0357 S, gload 0.25 S."""
+NIA_FAR = replace(NIA_WIRES, sense=4.0 + 39 * 28.0)
+"""That code fills a 64x64 array from the far end of its bit lines: 39 unused word lines lie between the 25 of LeNet-5's
+first layer and the converters. The few unused ones in the last arrays of other layers are left out here."""
+MLP_DEVICE = devices.Device(g_min=1 / 40e3, g_max=1 / 1e3, name="1-40 kohm")
+MLP_WIRES = xb.Wires(row=2.0, column=2.0)
+"""CrossSim's iteration under autograd (alambertini01): 2 ohm a segment, cells of 1 to 40 kohm."""
+
+
+@cache
+def mnist(folder: Path, kind: str) -> tuple[Split, Split]:
+    """Return training and test images, (images, 1, 28, 28); for LeNet-5 normalised, as in pytorch/examples."""
+    mean, deviation, every = (0.1307, 0.3081, MNIST_EVERY) if kind == "lenet" else (0.0, 1.0, 1)
+    with np.load(folder / "mnist.npz") as file:
+        train, test = (
+            Split(
+                (torch.from_numpy(file[f"x_{name}"]).float()[:, None] / 255 - mean) / deviation,
+                torch.from_numpy(file[f"y_{name}"]).long(),
+            )
+            for name in ("train", "test")
+        )
+    return train, Split(test.images[::every], test.labels[::every])
+
+
+def lenet() -> nn.Sequential:
+    """Return the network of pytorch/examples of 2019, which NIA names: 20 and 50 channels, 800-500-10."""
+    return nn.Sequential(
+        nn.Conv2d(1, 20, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(20, 50, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(800, 500),
+        nn.ReLU(),
+        nn.Linear(500, 10),
+    )
+
+
+def mlp() -> nn.Sequential:
+    """Return 784-100-10."""
+    return nn.Sequential(nn.Flatten(), nn.Linear(784, 100), nn.ReLU(), nn.Linear(100, 10))
+
+
+def programmed_accuracy(model: nn.Module, test: Split) -> float:
+    """Program a chip and return its accuracy."""
+    xb.program_analog_weights(model, seed=0)
+    return accuracy(model, test, batch=100)
+
+
+@cache
+def software(kind: str, folder: Path, out: Path) -> nn.Sequential:
+    """Return a network trained in software: LeNet-5 as in pytorch/examples (SGD), for three epochs."""
+    path = out.with_name(f"training_{kind}.pt")
+    torch.manual_seed(0)
+    model = lenet() if kind == "lenet" else mlp()
+    if path.is_file():
+        model.load_state_dict(torch.load(path, weights_only=True))
+        return model.eval()
+    if kind == "lenet":
+        train(model, mnist(folder, kind)[0], steps=3 * 938, rate=0.01, momentum=0.5, batch=64)
+    else:
+        train(model, mnist(folder, kind)[0], steps=4000, rate=2e-3)
+    torch.save(model.state_dict(), path)
+    return model
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wired:
+    """A network behind wires, and how it is trained through them."""
+
+    kind: str
+    config: xb.CrossbarConfig
+    first: xb.CrossbarConfig | None = None
+    """Technology of the first layer, where it differs."""
+    steps: int
+    rate: float
+    batch: int
+
+    def chip(self, model: nn.Module, effects: xb.TrainingEffects | None = None) -> nn.Module:
+        """Return an analog model of a network of its own weights."""
+        effects = effects or xb.TrainingEffects()
+        parts = {} if self.first is None else {"0": replace(self.first, training=effects)}
+        return xb.convert_to_analog(copy.deepcopy(model), replace(self.config, training=effects), overrides=parts)
+
+
+def wires_part(results: Results, folder: Path, name: str, wired: Wired) -> None:
+    """Measure a network as programmed, with matched gains, after noise injection, and trained through the wires."""
+    data, test = mnist(folder, wired.kind)
+    model = software(wired.kind, folder, results.path)
+    digital = accuracy(model, test)
+    through = f"{name}, trained through the wires"
+
+    def record(row: str, measured: nn.Module, seconds: float, steps: int) -> None:
+        figure = programmed_accuracy(measured, test)
+        arrays = sum(layer.array.placement.tiles for layer in xb.analog_layers(measured))
+        results.add(
+            row=row, chip=0, accuracy=figure, digital=digital, seconds=seconds, steps=steps, images=len(test.labels),
+            arrays=arrays,
+        )  # fmt: skip
+
+    def matched(effects: xb.TrainingEffects | None = None) -> tuple[nn.Module, float]:
+        chip = wired.chip(model, effects)
+        xb.program_analog_weights(chip, seed=0)
+        start = time.process_time()
+        match_output_gains(chip, [data.images[:200]])
+        return chip, time.process_time() - start
+
+    if not results.find(f"{name}, as programmed"):
+        record(f"{name}, as programmed", wired.chip(model), 0.0, 0)
+    if not results.find(f"{name}, gains matched"):
+        record(f"{name}, gains matched", *matched(), 0)
+    if not results.find(through):
+        chip, seconds = matched(xb.TrainingEffects(wires=True))
+        seconds += train(chip, data, steps=wired.steps, rate=wired.rate, batch=wired.batch)
+        record(through, chip, seconds, wired.steps)
+    if not results.find(f"{name}, noise injection"):
+        chip, seconds = matched()
+        for _ in range(2):
+            xb.program_analog_weights(chip, seed=0)
+            start = time.process_time()
+            inject_output_shifts(chip, [data.images[:200]])
+            seconds += time.process_time() - start + train(chip, data, steps=NIA_STEPS, rate=1e-3)
+        record(f"{name}, noise injection", chip, seconds, 2 * NIA_STEPS)
+    if not results.find(f"{name}, software trained on"):
+        # What as many more steps win without wires.
+        further = copy.deepcopy(model)
+        seconds = train(further, data, steps=wired.steps, rate=wired.rate, batch=wired.batch)
+        results.add(
+            row=f"{name}, software trained on", chip=0, digital=accuracy(further, test), seconds=seconds,
+            steps=wired.steps, images=len(test.labels),
+        )  # fmt: skip
+
+
+LENET = xb.CrossbarConfig(
+    device=NIA_DEVICE,
+    wires=NIA_WIRES,
+    mapping=xb.MappingConfig(rows=64, cols=64, cell_bits=7),
+    adc=xb.ADC(bits=8, range="column"),
+)
+LENET_WIRED = Wired(kind="lenet", config=LENET, steps=80, rate=8e-4, batch=256)
+
+
+def run_lenet(results: Results, folder: Path) -> None:
+    """LeNet-5 on 64x64 arrays, each packed towards drivers and converters."""
+    wires_part(results, folder, "LeNet-5 64x64", LENET_WIRED)
+
+
+def run_lenet_far(results: Results, folder: Path) -> None:
+    """NIA's table, with the first layer where its code has it."""
+    far = replace(LENET_WIRED, first=replace(LENET, wires=NIA_FAR))
+    wires_part(results, folder, "LeNet-5 64x64, first layer far from its converters", far)
+
+
+def run_mlp(results: Results, folder: Path) -> None:
+    """784-100-10 in one array and in arrays of 128 rows."""
+    for name, rows, steps in (("784-100-10, 128 rows", 128, 120), ("784-100-10, untiled", 784, 80)):
+        config = xb.CrossbarConfig(
+            device=MLP_DEVICE, wires=MLP_WIRES, mapping=xb.MappingConfig(rows=rows, cols=128, cell_bits=7)
+        )
+        wires_part(results, folder, name, Wired(kind="mlp", config=config, steps=steps, rate=1e-3, batch=1000))
