@@ -1,8 +1,7 @@
-"""The read engine beside torch: `python -m benchmarks.engine [--data FOLDER] [--threads 1 2] [--quick]`."""
+"""The read engine beside torch: `python -m benchmarks.engine [--data FOLDER] [--threads 1 2] [--device cuda] [--quick]`."""
 
 import argparse
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +12,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import crossbar as xb
-from benchmarks.timing import ratios
+from benchmarks.timing import ratios, seconds_of
 from crossbar.array.reads.tiled.engine import vectors_at_a_time
 from crossbar.examples import load_cifar10, load_resnet20
 from devices import Device, RelativeReadNoise
@@ -34,8 +33,27 @@ LAYERS = {
 }
 
 
+def device_named(text: str) -> torch.device:
+    """Return the device of that name.
+
+    Raises
+    ------
+    ValueError
+        If it is neither the CPU nor a GPU that this torch sees.
+    """
+    device = torch.device(text)
+    if device.type not in ("cpu", "cuda"):
+        raise ValueError(f"`device` must be cpu, cuda or cuda:N. Got {text!r}.")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise ValueError(
+            f"`device` must be one that this torch sees. Got {text!r} of {torch.cuda.device_count()} GPUs. Use cpu, or a "
+            "torch built for the GPU's driver."
+        )
+    return device
+
+
 def programmed(model: nn.Module, config: xb.CrossbarConfig) -> nn.Module:
-    """Return the model on a programmed chip."""
+    """Return the model on a programmed chip, on its own device."""
     analog = xb.convert_to_analog(model, config).eval()
     xb.program_analog_weights(analog)
     return analog
@@ -72,7 +90,8 @@ def bare_products(analog: xb.AbstractAnalogLayer, x: Tensor) -> Callable[[], Non
         blocks, first_row = run.lines.blocks, run.lines.first_row
         last = run.first + blocks * run.conversions
         matrix = tables.matrix[run.first : last].view(blocks, run.conversions, -1)[:, :, first_row:]
-        products.append((matrix, torch.rand(blocks, matrix.shape[2], number * run.lines.cycles)))
+        drive = torch.rand(blocks, matrix.shape[2], number * run.lines.cycles, device=matrix.device)
+        products.append((matrix, drive))
     chunks = -(-analog.input_vectors(x).shape[0] // number)
 
     def run_products() -> None:
@@ -83,47 +102,58 @@ def bare_products(analog: xb.AbstractAnalogLayer, x: Tensor) -> Callable[[], Non
     return run_products
 
 
-def layer_rows(rounds: int) -> Iterator[tuple[str, float, str]]:
+def layer_rows(rounds: int, device: torch.device) -> Iterator[tuple[str, float, str]]:
     """Yield (what, ratio, target) for single layers."""
     for name, (make, shape, target, noisy_target, integer_target) in LAYERS.items():
-        layer, x = make().eval(), torch.rand(shape)
+        layer, x = make().eval().to(device), torch.rand(shape, device=device)
         tiled, integer = programmed(layer, replace(BIT_SERIAL, plan="tiled")), programmed(layer, BIT_SERIAL)
         cases = {
             "torch": reader(layer, x),
             "collapsed": reader(programmed(layer, PLAIN), x),
             "collapsed, read noise": reader(programmed(layer, replace(PLAIN, device=NOISY)), x),
         }
-        found = ratios(cases, base="torch", rounds=rounds)
+        found = ratios(cases, base="torch", rounds=rounds, device=device)
         yield f"{name}: collapsed / torch", found["collapsed"], f"<= {target}"
         yield f"{name}: collapsed with read noise / torch", found["collapsed, read noise"], f"<= {noisy_target}"
         found = ratios(
-            {"bare": bare_products(tiled, x), "tiled": reader(tiled, x)}, base="bare", rounds=max(3, rounds // 3)
+            {"bare": bare_products(tiled, x), "tiled": reader(tiled, x)},
+            base="bare",
+            rounds=max(3, rounds // 3),
+            device=device,
         )
         yield f"{name}: tiled 8-bit bit-serial, ADC / bare products", found["tiled"], "<= 1.5"
         serial = {"torch": reader(layer, x), "tiled": reader(tiled, x), "integer": reader(integer, x)}
-        found = ratios(serial, base="torch", rounds=max(3, rounds // 3))
+        found = ratios(serial, base="torch", rounds=max(3, rounds // 3), device=device)
         yield f"{name}: tiled 8-bit bit-serial, ADC / torch", found["tiled"], "-"
         yield f"{name}: the same in integers / torch", found["integer"], f"<= {integer_target}"
         x.requires_grad_()
         training = {
-            "torch": trainer(make(), x),
+            "torch": trainer(make().to(device), x),
             "analog": trainer(xb.convert_to_analog(layer, replace(PLAIN, device=NOISY)), x),
         }
-        yield f"{name}: training step / torch", ratios(training, base="torch", rounds=rounds)["analog"], "<= 2.5"
+        yield (
+            f"{name}: training step / torch",
+            ratios(training, base="torch", rounds=rounds, device=device)["analog"],
+            "<= 2.5",
+        )
 
 
-def one_vector_row(rounds: int) -> Iterator[tuple[str, float, str]]:
+def one_vector_row(rounds: int, device: torch.device) -> Iterator[tuple[str, float, str]]:
     """Yield (what, ratio, target) for reads of one vector, many in a row."""
-    layer, x = nn.Linear(512, 512).eval(), torch.rand(1, 512)
+    layer, x = nn.Linear(512, 512, device=device).eval(), torch.rand(1, 512, device=device)
     runs = {"torch": reader(layer, x), "analog": reader(programmed(layer, PLAIN), x)}
     many = {name: lambda run=run: [run() for _ in range(300)] for name, run in runs.items()}
-    yield "Linear 512x512, one vector: collapsed / torch", ratios(many, base="torch", rounds=rounds)["analog"], "<= 2"
+    yield (
+        "Linear 512x512, one vector: collapsed / torch",
+        ratios(many, base="torch", rounds=rounds, device=device)["analog"],
+        "<= 2",
+    )
 
 
-def network_rows(folder: Path, rounds: int) -> Iterator[tuple[str, float, str]]:
+def network_rows(folder: Path, rounds: int, device: torch.device) -> Iterator[tuple[str, float, str]]:
     """Yield (what, ratio, target) for ResNet-20 on CIFAR-10 images."""
-    model = load_resnet20(folder)
-    _, test = load_cifar10(folder, train=1, test=100)
+    model = load_resnet20(folder).to(device)
+    images = load_cifar10(folder, train=1, test=100)[1].images.to(device)
     wired: Device = replace(xb.devices.Ideal, g_min=2e-6, g_max=20e-6)
     for name, config, target in (
         ("collapsed", PLAIN, "<= 2"),
@@ -132,22 +162,17 @@ def network_rows(folder: Path, rounds: int) -> Iterator[tuple[str, float, str]]:
     ):
         exact = replace(config, device=wired)
         cases = {
-            "torch": reader(model, test.images),
-            "ideal": reader(programmed(model, exact), test.images),
-            "wires": reader(programmed(model, replace(exact, wires=WIRES)), test.images),
+            "torch": reader(model, images),
+            "ideal": reader(programmed(model, exact), images),
+            "wires": reader(programmed(model, replace(exact, wires=WIRES)), images),
         }
-        found = ratios(cases, base="torch", rounds=rounds if config is PLAIN else 3)
+        found = ratios(cases, base="torch", rounds=rounds if config is PLAIN else 3, device=device)
         yield f"ResNet-20 {name} / torch", found["ideal"], target
         yield f"ResNet-20 {name}: exact wires / ideal wires", found["wires"] / found["ideal"], "<= 1.05"
     two_planes = replace(PLAIN, device=xb.devices.RRAM, wires=WIRES)
     analog = xb.convert_to_analog(model, two_planes)
-    start = time.process_time()
-    xb.program_analog_weights(analog)
-    yield (
-        "programming ResNet-20, exact wires, 128x128, 2 planes of 4-bit cells [s]",
-        time.process_time() - start,
-        "<= 30",
-    )
+    seconds = seconds_of(lambda: xb.program_analog_weights(analog), device)
+    yield "programming ResNet-20, exact wires, 128x128, 2 planes of 4-bit cells [s]", seconds, "<= 30"
 
 
 def main() -> None:
@@ -155,16 +180,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=Path(__file__).parents[1].parent / "shared" / "data")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2])
+    parser.add_argument("--device", default="cpu", help="cpu, cuda or cuda:N")
     parser.add_argument("--quick", action="store_true")
     options = parser.parse_args()
+    try:
+        device = device_named(options.device)
+    except (ValueError, RuntimeError) as error:
+        parser.error(str(error))
     rounds = 5 if options.quick else 25
-    for threads in options.threads:
+    for threads in options.threads if device.type == "cpu" else options.threads[:1]:
         torch.set_num_threads(threads)
         torch.manual_seed(0)
-        print(f"\n{threads} thread(s){'':<62}ratio    target")
-        rows = [*layer_rows(rounds), *one_vector_row(rounds)]
+        place = f"{threads} thread(s)" if device.type == "cpu" else str(device)
+        print(f"\n{place:<76}ratio    target")
+        rows = [*layer_rows(rounds, device), *one_vector_row(rounds, device)]
         if options.data.is_dir():
-            rows += network_rows(options.data, rounds)
+            rows += network_rows(options.data, rounds, device)
         else:
             print(f"(no network: {options.data} is absent)")
         for name, ratio, target in rows:

@@ -190,22 +190,30 @@ def quantize_inputs(x: Tensor, codes: CodeRange, config: InputConfig) -> Tensor:
     if config.bits is None:
         return x
     real = x / codes.divisor
-    if config.bits == 1 and not torch.compiler.is_compiling():
-        _require_spikes(real.detach())
+    if config.bits == 1:
+        real = _spikes(real)
     units = round_straight_through(real)
     if codes.highest is None:
         return units
     return units.clamp(codes.lowest, codes.highest)  # type: ignore[arg-type]
 
 
-def _require_spikes(units: Tensor) -> None:
-    """Raise unless inputs, in units of their code, are spikes."""
-    if units.numel() and float((units - units.round().clamp_(-1, 1)).abs().amax()) > _SPIKE_TOLERANCE:
+def _spikes(units: Tensor) -> Tensor:
+    """Return inputs in units of their code where they are spikes.
+
+    Others are refused, or NaN where looking at them would take waiting.
+    """
+    values = units.detach()
+    off = (values - values.round().clamp_(-1, 1)).abs() > _SPIKE_TOLERANCE
+    if not at_hand(values):
+        return units.masked_fill(off, torch.nan)
+    if bool(off.any()):
         raise ValueError(
             "`x` must be spikes, -1, 0 or 1 times one number in every vector, for inputs of one bit. Got other values. "
             "Give a layer that reads images or averages more bits: `convert_to_analog(..., overrides={name: config})` "
             "with `InputConfig(bits=8)`."
         )
+    return units
 
 
 def pulses(codes: Tensor, config: InputConfig, extra_bits: int = 0) -> Tensor:

@@ -1,5 +1,6 @@
 """On a device other than the CPU a read looks at no number: on the meta device, which has none, looking raises."""
 
+import copy
 from dataclasses import replace
 
 import pytest
@@ -22,6 +23,7 @@ READS = {
     "tiled, cells that are not ohmic": xb.CrossbarConfig(
         device=replace(NOISY, current_voltage=CUBIC), inputs=xb.InputConfig(dac_bits=2), adc=xb.ADC(bits=8)
     ),
+    "spikes": xb.CrossbarConfig(inputs=xb.InputConfig(bits=1)),
     "tiled": replace(SERIAL, plan="tiled"),
     "tiled, noise": replace(SERIAL, device=NOISY),
     "tiled, offset inputs": replace(SERIAL, plan="tiled", inputs=xb.InputConfig(dac_bits=1, negative="offset")),
@@ -38,11 +40,51 @@ READS = {
 def test_a_read_looks_at_no_number(name, make, shape):
     analog = xb.convert_to_analog(make(), READS[name]).eval()
     xb.program_analog_weights(analog, seed=0)
-    expected = analog(torch.rand(shape)).shape
+    expected = analog(torch.rand(shape).round()).shape
     with torch.no_grad():
         outputs = analog.to("meta")._read(torch.rand(shape, device="meta"))  # autocast knows no meta device
     assert outputs.shape == expected
     assert outputs.is_meta
+
+
+@pytest.mark.parametrize("how", ["held", "loaded", "restored", "copied"])
+def test_known_stuck_cells_are_corrected_without_looking(how):
+    torch.manual_seed(0)
+    analog = xb.convert_to_analog(nn.Linear(30, 7), READS["tiled"]).eval()
+    xb.program_analog_weights(analog, seed=0)
+    corrections = analog.array.corrections
+    missing = torch.zeros(7, 30)
+    missing[2, 5], missing[6, 29] = 0.5, -0.25
+    x = torch.rand(5, 30)
+    with torch.no_grad():
+        expected = analog(x) + x @ missing.t()
+        corrections["stuck_cells"].hold(missing)
+        if how == "loaded":
+            other = xb.convert_to_analog(nn.Linear(30, 7), READS["tiled"]).eval()
+            other.load_state_dict(analog.state_dict())
+            analog = other
+        elif how == "restored":
+            before = corrections.state()
+            corrections["stuck_cells"].clear()
+            corrections.restore(before)
+        elif how == "copied":
+            analog = copy.deepcopy(analog)
+        torch.testing.assert_close(analog(x), expected)
+        outputs = analog.to("meta")._read(torch.rand(5, 30, device="meta"))
+    assert outputs.shape == expected.shape
+
+
+def test_what_is_no_spike_gives_no_number_where_it_cannot_be_refused(monkeypatch):
+    config = xb.CrossbarConfig(inputs=xb.InputConfig(bits=1))
+    analog = xb.convert_to_analog(nn.Linear(6, 3), config).eval()
+    xb.program_analog_weights(analog, seed=0)
+    x = torch.tensor([[0.0, 1, 1, 0, 1, 0], [0.0, 1, 0.4, 0, 1, 0]])
+    with torch.no_grad():
+        expected = analog(x[:1])
+        monkeypatch.setattr("crossbar.converters.inputs.at_hand", lambda values: False)
+        outputs = analog(x)
+    torch.testing.assert_close(outputs[:1], expected)
+    assert bool(outputs[1].isnan().all())
 
 
 @pytest.mark.parametrize("config", [READS["tiled"], READS["tiled, errors of converters"]])
