@@ -1,11 +1,14 @@
 """On a device other than the CPU a read looks at no number: on the meta device, which has none, looking raises."""
 
 import copy
+import re
 from dataclasses import replace
 
 import pytest
 import torch
 from torch import nn
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 import crossbar as xb
 from devices import Cubic, RelativeReadNoise
@@ -45,6 +48,39 @@ def test_a_read_looks_at_no_number(name, make, shape):
         outputs = analog.to("meta")._read(torch.rand(shape, device="meta"))  # autocast knows no meta device
     assert outputs.shape == expected
     assert outputs.is_meta
+
+
+class Operations(TorchDispatchMode):
+    """Keeps the names of all operations, and of those that see a tensor off the meta device."""
+
+    def __init__(self):
+        super().__init__()
+        self.names, self.elsewhere = [], []
+
+    def __torch_dispatch__(self, function, types, arguments=(), keywords=None):
+        result = function(*arguments, **(keywords or {}))
+        self.names.append(str(function))
+        tensors = [leaf for leaf in tree_leaves((arguments, keywords, result)) if isinstance(leaf, torch.Tensor)]
+        if not all(tensor.is_meta for tensor in tensors):
+            self.elsewhere.append(str(function))
+        return result
+
+
+@pytest.mark.parametrize("name", READS)
+def test_a_read_can_be_captured_in_a_graph(name):
+    """No tensor of the host, whose copy no capture takes, and no operation whose result has a size of its own."""
+    sized = re.compile("nonzero|unique|masked_select|bincount|repeat_interleave|local_scalar|is_nonzero|equal")
+    analog = xb.convert_to_analog(nn.Conv2d(3, 4, 3), READS[name]).eval()
+    xb.program_analog_weights(analog, seed=0)
+    analog.to("meta")
+    runs = []
+    for _ in range(2):
+        with torch.no_grad(), Operations() as operations:
+            analog._read(torch.rand(2, 3, 8, 8, device="meta"))
+        assert operations.elsewhere == []
+        assert [one for one in operations.names if sized.search(one)] == []
+        runs.append(operations.names)
+    assert runs[0] == runs[1]
 
 
 @pytest.mark.parametrize("how", ["held", "loaded", "restored", "copied"])

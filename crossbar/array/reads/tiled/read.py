@@ -113,7 +113,8 @@ class AbstractTiledRead(AbstractRead):
     def read_codes(self, codes: Tensor, settings: ReadSettings) -> Tensor:
         """Read codes (vectors, inputs) -> outputs and reference columns in integer weight units, (vectors, sums)."""
         if torch.compiler.is_compiling():
-            return read_in_graph(codes.t(), self.tables, self._description).t()
+            # Laid out as any input is, so that equal layers one after the other are compiled once.
+            return read_in_graph(codes.t(), self.tables, self._description).t().contiguous()
         return read_tiles(codes.t(), self.tables, self.runs, settings).t()
 
 
