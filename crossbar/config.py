@@ -38,7 +38,8 @@ class CrossbarConfig:
     plan
         Read every layer as one effective weight (collapsed), or tile by tile and cycle by cycle (tiled); auto takes the
         first wherever it gives the same numbers, and multiplies in integers where the second may. circuit: tile by tile,
-        with the circuit solved for every pulse: slow, and exact where cells that are not ohmic are behind wires.
+        with the circuit solved for every pulse: slow, and exact where cells that are not ohmic are behind wires. sampled:
+        likewise, for fresh read noise: the cells drawn and their wires solved for every pulse.
     compensation
         Targets for which the arrays do behind their wires what the weights say; None programs the weights as they are.
     training
@@ -57,7 +58,7 @@ class CrossbarConfig:
     mapping: MappingConfig = field(default_factory=MappingConfig)
     inputs: InputConfig = field(default_factory=InputConfig)
     adc: ADC | None = None
-    plan: Literal["auto", "collapsed", "tiled", "circuit"] = "auto"
+    plan: Literal["auto", "collapsed", "tiled", "circuit", "sampled"] = "auto"
     compensation: WireCompensation | None = None
     training: TrainingEffects = field(default_factory=TrainingEffects)
     parallel_rows: int | None = None
@@ -75,7 +76,7 @@ class CrossbarConfig:
         if self.adc is not None and not isinstance(self.adc, ADC):
             raise FieldTypeError(f"`adc` must be ADC or None. Got {self.adc!r}.", "adc")
         check_instance("compensation", self.compensation, WireCompensation, optional=True)
-        check_choice("plan", self.plan, ("auto", "collapsed", "tiled", "circuit"))
+        check_choice("plan", self.plan, ("auto", "collapsed", "tiled", "circuit", "sampled"))
         check_integer("chunk", self.chunk, at_least=1)
         check_choice("undriven", self.undriven, ("grounded", "open"))
         if self.parallel_rows is not None:
@@ -121,6 +122,12 @@ class CrossbarConfig:
             raise FieldValueError(
                 f"`plan='circuit'` drives whole arrays. Got parallel_rows={self.parallel_rows}. Use parallel_rows=None, or "
                 "plan='tiled' or 'auto'.",
+                "plan",
+            )
+        if self.plan == "sampled" and not self.fresh_read_noise:
+            raise FieldValueError(
+                "`plan='sampled'` draws the cells afresh for every pulse, so it needs a device whose `read_noise` has "
+                f"draw='read'. Got device.read_noise={self.device.read_noise!r}. Use plan='tiled' or 'auto'.",
                 "plan",
             )
         if self.plan == "circuit" and self.inputs.bits is None:

@@ -37,6 +37,8 @@ class CellCurve:
     transfer: Tensor
     """Current over pulse at the chosen pulses after the first, which is that of `SolvedArrays` [S], (chosen - 1, tiles,
     rows, cols)."""
+    pulse: tuple[float, ...]
+    """Those pulses over the largest, (chosen - 1,)."""
 
     def mean_worth(self, largest: Tensor) -> Tensor:
         """Return what pulses are worth on the mean of all cells, (pulses + 1,).
@@ -67,10 +69,16 @@ def cell_curve(placement: Placement, config: CrossbarConfig, cells: ProgrammedCe
     t
         Seconds since programming.
     """
+    if not config.bends_pulses:
+        return None
+    return curve_of(placement, config, conductance_at(config.device, cells, t).masked_fill(~placement.present, 0))
+
+
+def curve_of(placement: Placement, config: CrossbarConfig, conductance: Tensor) -> CellCurve | None:
+    """Return `cell_curve` of cells of known conductance [S], (tiles, rows, cols); 0 where there is no cell."""
     law = config.device.current_voltage
     if law is None or not config.bends_pulses:
         return None
-    conductance = conductance_at(config.device, cells, t).masked_fill(~placement.present, 0)
     largest = 2 ** (config.inputs.pulse_bits or 1) - 1
     chosen, shares = choose_pulses(*_shapes(law, config, conductance, largest))
     with torch.autocast(conductance.device.type, enabled=False):
@@ -79,6 +87,7 @@ def cell_curve(placement: Placement, config: CrossbarConfig, cells: ProgrammedCe
     like = conductance.new_zeros(0) if not matrices else matrices[0]
     return CellCurve(
         worth=worth.to(conductance),
+        pulse=tuple(pulse / largest for pulse in chosen[1:]),
         transfer=torch.stack(matrices) if matrices else like.new_zeros(0, 1, 1, 1),
     )
 

@@ -1,5 +1,7 @@
 """The current of one ADC code."""
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -62,7 +64,8 @@ def adc_steps(solved: SolvedArrays, found: Conversions) -> Tensor | None:
 def _column_currents(solved: SolvedArrays, found: Conversions) -> Tensor:
     """Return the largest current of either sign that inputs can send to the converter of each line [S], (tiles, cols)."""
     bipolar = solved.config.inputs.negative == "bipolar"
-    reach = largest_reach(currents_of(solved.signed_transfer, found), solved.placement, bipolar=bipolar)
+    mean = solved if solved.mean_transfer is None else replace(solved, transfer=solved.mean_transfer)
+    reach = largest_reach(currents_of(mean.signed_transfer, found), solved.placement, bipolar=bipolar)
     largest = reach.new_zeros(solved.placement.column_index.numel())
     for lines in (found.column, found.partner):
         if lines is not None:

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from crossbar.array.cell_curve import cell_curve
+from crossbar.array.cell_noise import cell_noise
 from crossbar.array.checksum import checksum, state_tensors
 from crossbar.array.conversions import Conversions, find_conversions
 from crossbar.array.converter_steps import calibrated_adc, errors_of_units
@@ -26,7 +27,6 @@ from crossbar.array.programming import (
     program_placement,
     read_transfer,
     target_conductance,
-    transfer_variance,
 )
 from crossbar.array.reads import READS, AbstractRead, Plan, choose_plan
 from crossbar.array.solved import SolvedArrays
@@ -294,14 +294,14 @@ class CrossbarArray(nn.Module):
         """Return all that a read depends on at the present time; without transfer matrices at hand they are solved."""
         placement = self.placement
         transfer = self.solve() if self.transfer is None else self.transfer
-        variance = None
+        noise = None
         if self.config.fresh_read_noise:
-            variance = transfer_variance(placement, self.config, self.cells, transfer, float(self.time))
+            noise = cell_noise(placement, self.config, self.cells, float(self.time))
         return SolvedArrays(
             placement=self.read_placement,
             config=self.config,
             transfer=transfer,
-            variance=variance,
+            noise=noise,
             converter_errors=errors_of_units(self.converter_errors, placement, self.config),
             calibrated_steps=self.corrections.converter_steps(),
             gain=self.array_gain(),

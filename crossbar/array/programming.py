@@ -9,18 +9,15 @@ import torch
 from torch import Tensor
 
 from crossbar.array.operating_point import operating_conductance
-from crossbar.array.operation_units import driven_rows, driven_units, only_driven, split_tile_rows, units_per_tile
+from crossbar.array.operation_units import driven_rows, driven_units, only_driven, split_tile_rows
 from crossbar.config import CrossbarConfig
 from crossbar.parasitics import transfer_matrix
-from crossbar.parasitics.noise_sensitivity import noise_sensitivity, noise_share
 from devices import (
     Device,
     ExactProgramming,
     FaultMap,
     ProgrammedCells,
-    conductance_at,
     program_cells,
-    read_noise_variance,
 )
 from devices.randomness import fork_generator
 from mapping import Placement, gather_cells, tile_chunks
@@ -116,11 +113,11 @@ def check_drawable(config: CrossbarConfig) -> None:
         If every read draws noise that is not normal, such as telegraph noise.
     """
     noise = config.device.read_noise
-    if config.fresh_read_noise and noise is not None and not noise.gaussian:
+    if config.fresh_read_noise and noise is not None and not noise.gaussian and config.plan != "sampled":
         raise ValueError(
             f"`device.read_noise` must be normal where every read of an array draws it. Got {noise!r}. "
             "Use draw='programming' (each cell keeps one of its states), "
-            "or a normal noise of the same sigma, such as RelativeReadNoise."
+            "a normal noise of the same sigma, such as RelativeReadNoise, or plan='sampled'."
         )
 
 
@@ -202,74 +199,46 @@ def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Ten
     Tensor
         (tiles, rows, cols), or one per operation unit, (units, parallel_rows, cols).
     """
-    return _as_read(placement, config, conductance, functools.partial(_transfer, pulse=pulse))
+    return as_read(conductance, config, transfer_at(pulse), driven=driven_of(placement, config))
 
 
-def _as_read(
-    placement: Placement, config: CrossbarConfig, conductance: Tensor, solve: Callable[[Tensor, CrossbarConfig], Tensor]
-) -> Tensor:
-    """Solve the circuits in which cells are read, (tiles, rows, cols); one row per word line comes back."""
+def driven_of(placement: Placement, config: CrossbarConfig) -> Tensor | None:
+    """Return which operation units of the arrays have a word line, bool, (tiles x units,); None: arrays are read whole."""
     rows = parallel_rows(placement, config)
-    if rows is None:
+    return None if rows is None else driven_units(placement, rows)
+
+
+def as_read(
+    conductance: Tensor,
+    config: CrossbarConfig,
+    solve: Callable[[Tensor, CrossbarConfig], Tensor],
+    *,
+    driven: Tensor | None,
+) -> Tensor:
+    """Solve the circuits in which cells are read, (tiles, rows, cols); one row per word line comes back.
+
+    `driven` is `driven_of` their placement, or several times that, one after the other, for as many draws of its cells.
+    """
+    rows = config.parallel_rows
+    if rows is None or driven is None:
         return solve(conductance, config)
-    driven = driven_units(placement, rows)
     if config.undriven == "grounded":
         return split_tile_rows(solve(conductance, config), rows)[driven]
-    if not placement.tiles:
+    if not len(conductance):
         return split_tile_rows(conductance, rows)
-    units = units_per_tile(placement, rows)
+    units = -(-conductance.shape[1] // rows)
     return driven_rows(solve(only_driven(conductance, rows), config), units, rows)[driven]
-
-
-def transfer_variance(
-    placement: Placement, config: CrossbarConfig, cells: ProgrammedCells, transfer: Tensor, t: float
-) -> Tensor | None:
-    """Return the variance that fresh read noise adds to the entries of `transfer` [S^2], or None.
-
-    Under wires the voltage over a cell depends on what all rows of its array are driven with, which a variance for each
-    entry cannot tell: it holds on the mean over inputs as even as random pulses are. Against the exact first order of the
-    circuit the standard deviation is within 5 % for random bits and for inputs of both signs up to `Wires.coupling` 2;
-    too large by 4 to 14 % for whole codes of one sign, up to 27 % where all rows are driven alike; too small by up to
-    12 % where one row in five is driven.
-    """
-    conductance = conductance_at(config.device, cells, t)
-    variance = read_noise_variance(config.device, conductance, cells, t)
-    if variance is None:
-        return None
-    variance = variance.masked_fill(~placement.present, 0)
-    rows = parallel_rows(placement, config)
-    if rows is not None:
-        variance = split_tile_rows(variance, rows)[driven_units(placement, rows)]
-    if config.wires.ideal or not placement.tiles:
-        return variance
-    conductance = conductance.masked_fill(~placement.present, 0)
-    with torch.autocast(conductance.device.type, enabled=False):
-        own, common = _as_read(placement, config, conductance, _sensitivities).chunk(2, -1)
-    return variance * noise_share(own, common, transfer, evenness=_evenness(config))
-
-
-def _evenness(config: CrossbarConfig) -> float:
-    """Return the square of the mean pulse over its mean square: of random bits, uniform codes, or either sign."""
-    inputs = config.inputs
-    if inputs.negative == "bipolar":
-        return 0.0
-    return 0.75 if inputs.negative == "offset" and inputs.cycles() == 1 else 0.5
-
-
-def _sensitivities(conductance: Tensor, config: CrossbarConfig) -> Tensor:
-    """Return both sensitivities of cells side by side, (tiles, rows, 2 * cols)."""
-    operating = operating_conductance(conductance, config)
-    own, common = noise_sensitivity(operating, config.wires)
-    if operating is conductance:
-        return torch.cat([own, common], -1)
-    share = torch.where(conductance > 0, operating / conductance, 1)  # of what a cell has at the read voltage
-    return torch.cat([own * share, common * share], -1)
 
 
 def parallel_rows(placement: Placement, config: CrossbarConfig) -> int | None:
     """Return how many word lines of a tile are driven at a time, None for all."""
     rows = config.parallel_rows
     return None if rows is None or rows >= placement.levels.shape[1] else rows
+
+
+def transfer_at(pulse: float) -> Callable[[Tensor, CrossbarConfig], Tensor]:
+    """Return what gives the transfer matrices of arrays that are read whole [S], at a pulse over the largest."""
+    return functools.partial(_transfer, pulse=pulse)
 
 
 def _transfer(conductance: Tensor, config: CrossbarConfig, pulse: float) -> Tensor:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from crossbar.array.cell_curve import CellCurve
+from crossbar.array.cell_noise import CellNoise
 from crossbar.config import CrossbarConfig
 from mapping import Placement
 
@@ -19,8 +20,10 @@ class SolvedArrays:
     """Technology."""
     transfer: Tensor
     """Transfer matrices, exact for the wires [S], (tiles, rows, cols)."""
-    variance: Tensor | None
-    """Variance that fresh read noise adds to their entries [S^2], or None."""
+    mean_transfer: Tensor | None = None
+    """What they are without the draw that `transfer` holds, which converter ranges follow; None: `transfer` holds none."""
+    noise: CellNoise | None
+    """Fresh read noise of their cells, or None."""
     converter_errors: Tensor | None
     """Relative gain error, offset and non-linearity [codes] of each bit line's converter, (3, tiles, cols), or None."""
     calibrated_steps: Tensor | None
@@ -34,6 +37,11 @@ class SolvedArrays:
     """What cells that are not ohmic make of pulses of several bits, or None."""
     conductance: Tensor | None = None
     """Conductances of the cells at the read voltage [S], (tiles, rows, cols), where reads solve circuits; else None."""
+
+    @property
+    def variance(self) -> Tensor | None:
+        """Variance that fresh read noise adds to the entries of the transfer matrices [S^2], as `CellNoise.entries`."""
+        return None if self.noise is None else self.noise.entries(self.transfer)
 
     @property
     def signed_transfer(self) -> Tensor:

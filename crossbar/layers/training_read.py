@@ -52,7 +52,7 @@ def _read_fresh_chip(codes: Tensor, weight: Tensor, array: CrossbarArray, wiring
     steps = array.corrections.converter_steps()
     chip = fresh_chip(weight, config, groups=array.groups, stuck=_stuck(array), steps=steps)
     collapsed = READS["collapsed"](config)
-    collapsed.prepare(replace(chip, variance=None))
+    collapsed.prepare(replace(chip, noise=None))
     outputs = collapsed.read_without_converters(codes, wiring)
     if config.adc is None:
         return outputs

@@ -9,6 +9,8 @@ from devices import Wires
 
 PROBES = 2
 """Adjoint passes for each of the two derivatives; what they miss falls as their root."""
+_HARDLY = 1e-6
+"""Share of the largest current of an array below which that of a bit line raises no voltage."""
 
 
 def noise_sensitivity(conductance: Tensor, wires: Wires) -> tuple[Tensor, Tensor]:
@@ -28,16 +30,32 @@ def noise_sensitivity(conductance: Tensor, wires: Wires) -> tuple[Tensor, Tensor
     wires
         Wire resistances.
     """
-    rows, cols = conductance.shape[-2:]
-    if wires.ideal or not conductance.numel():
-        return torch.ones_like(conductance), torch.ones_like(conductance)
-    signs = _signs(rows, cols, conductance)
-    with torch.inference_mode(False), torch.enable_grad():
-        arrays = conductance.detach().reshape(-1, rows, cols).clone()
-        groups = torch.split(arrays, max(1, CELLS_AT_ONCE // (rows * cols)))
-        found = [_derivatives(group.clone().requires_grad_(), wires, signs) for group in groups]
-    own, common = (torch.cat(parts).view(conductance.shape) for parts in zip(*found, strict=True))
+    own, common, _, _ = _sensitivities(conductance, wires)
     return own, common
+
+
+def noise_response(conductance: Tensor, wires: Wires) -> tuple[Tensor, Tensor, Tensor]:
+    """Return what noise of each cell sends to its output by its own drive, what the line's current takes, what is left.
+
+    For inputs `x` that give a bit line the current `I`, a change of a cell's conductance changes its output by
+    `own * x - taken * I` (`own` as `noise_sensitivity` has it, `taken` [1/S]): exact for a row that is driven alone and
+    for all of them together, and else within 1 % where the driven rows lie all over the array. What it adds to its
+    own output the cell takes in part from the others, over its word line: `left` of it remains in the sum of all outputs.
+
+    Parameters
+    ----------
+    conductance
+        `(..., rows, cols)` [S].
+    wires
+        Wire resistances.
+    """
+    own, common, together, transfer = _sensitivities(conductance, wires)
+    total = transfer.sum(-2, keepdim=True)
+    # A line with hardly any current raises no voltage; its share of one may overflow.
+    carries = total > _HARDLY * total.amax((-2, -1), keepdim=True) if total.numel() else total > 0
+    taken = (own - common).masked_fill(~carries, 0) / torch.where(carries, total, 1)
+    left = torch.where(common > 0, together / torch.where(common > 0, common, 1), 1).clamp_(0, 1)
+    return own, taken, left
 
 
 def noise_share(own: Tensor, common: Tensor, transfer: Tensor, *, evenness: float) -> Tensor:
@@ -67,6 +85,19 @@ def noise_share(own: Tensor, common: Tensor, transfer: Tensor, *, evenness: floa
     return share.clamp_(min=0)
 
 
+def _sensitivities(conductance: Tensor, wires: Wires) -> tuple[Tensor, ...]:
+    """Return both derivatives, that of the sum of all outputs with all driven, and the transfer matrices."""
+    rows, cols = conductance.shape[-2:]
+    if wires.ideal or not conductance.numel():
+        return *(torch.ones_like(conductance) for _ in range(3)), conductance
+    signs = _signs(rows, cols, conductance)
+    with torch.inference_mode(False), torch.enable_grad():
+        arrays = conductance.detach().reshape(-1, rows, cols).clone()
+        groups = torch.split(arrays, max(1, CELLS_AT_ONCE // (rows * cols)))
+        found = [_derivatives(group.clone().requires_grad_(), wires, signs) for group in groups]
+    return tuple(torch.cat(parts).view(conductance.shape) for parts in zip(*found, strict=True))
+
+
 def _signs(rows: int, cols: int, like: Tensor) -> Tensor:
     """Return signs of inputs and outputs, `(probes, 2, rows + cols)`, the same for every array of one size."""
     generator = torch.Generator().manual_seed(0)
@@ -75,8 +106,8 @@ def _signs(rows: int, cols: int, like: Tensor) -> Tensor:
     return (2 * bits - 1).to(like)
 
 
-def _derivatives(cells: Tensor, wires: Wires, signs: Tensor) -> tuple[Tensor, Tensor]:
-    """Return both derivatives of `(arrays, rows, cols)`, means over probes."""
+def _derivatives(cells: Tensor, wires: Wires, signs: Tensor) -> tuple[Tensor, ...]:
+    """Return what `_sensitivities` does for `(arrays, rows, cols)`; the first two are means over probes."""
     rows = cells.shape[-2]
     transfer = transfer_matrix(cells, wires)
     means: list[Tensor] = []
@@ -87,4 +118,5 @@ def _derivatives(cells: Tensor, wires: Wires, signs: Tensor) -> tuple[Tensor, Te
             (gradient,) = torch.autograd.grad(transfer, cells, sign.expand_as(transfer), retain_graph=True)
             mean.addcmul_(sign, gradient, value=1 / len(signs))
         means.append(mean)
-    return means[0], means[1]
+    (together,) = torch.autograd.grad(transfer.sum(), cells)
+    return *means, together, transfer.detach()

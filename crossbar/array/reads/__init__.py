@@ -9,9 +9,16 @@ from crossbar.array.reads.collapsed import CollapsedRead as CollapsedRead
 from crossbar.array.reads.integer import IntegerRead as IntegerRead
 from crossbar.array.reads.plan import Plan as Plan
 from crossbar.array.reads.plan import choose_plan as choose_plan
+from crossbar.array.reads.sampled import SampledRead as SampledRead
 from crossbar.array.reads.tiled import TiledRead as TiledRead
 
 READS: Mapping[str, type[AbstractRead]] = MappingProxyType(
-    {"circuit": CircuitRead, "collapsed": CollapsedRead, "integer": IntegerRead, "tiled": TiledRead}
+    {
+        "circuit": CircuitRead,
+        "collapsed": CollapsedRead,
+        "integer": IntegerRead,
+        "sampled": SampledRead,
+        "tiled": TiledRead,
+    }
 )
 """Ways to read by the `kind` of a `Plan`."""

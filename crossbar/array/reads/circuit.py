@@ -56,9 +56,7 @@ class CircuitRead(AbstractTiledRead):
         if law is not None:
             self.cells = small_signal_conductance(self.cells, law, self.config.inputs.read_voltage)
         self.polarity, self.column, self.partner = solved.placement.row_sign, found.column, found.partner
-        steps = adc_steps(solved, found)
-        in_codes = None if steps is None else codes_per_siemens(solved, found, steps)
-        self.in_codes = solved.transfer.new_ones(len(found.column)) if in_codes is None else in_codes
+        self.in_codes = codes_per_siemens(solved, found, adc_steps(solved, found))
 
     def multiplied(self, tables: ReadTables) -> ReadTables:
         """Return the tables as they are."""

@@ -46,10 +46,11 @@ class CollapsedRead(AbstractRead):
     def prepare_own(self, solved: SolvedArrays) -> None:
         """Collapse the variance of the cells, (outputs, inputs per group)."""
         self.variance = self.power = None
-        if solved.variance is not None and solved.curve is not None:
+        entries = solved.variance
+        if entries is not None and solved.curve is not None:
             self.power = code_worth(solved.curve.mean_worth(solved.transfer), self.config.inputs, power=2)
-        if solved.variance is not None:
-            variance = effective_variance(solved.placement, self.config.device, solved.variance, gain=solved.gain)
+        if entries is not None:
+            variance = effective_variance(solved.placement, self.config.device, entries, gain=solved.gain)
             self.variance = variance.t().contiguous()
 
     def freeze(self, dtype: torch.dtype | None) -> None:

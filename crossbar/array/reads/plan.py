@@ -17,12 +17,13 @@ class Plan:
     Parameters
     ----------
     kind
-        One effective weight, or tile by tile: in integers, in floating point, or by solving circuits.
+        One effective weight, or tile by tile: in integers, in floating point, by solving the circuit of every pulse, or
+        that of every pulse's own draw of the cells.
     reason
         Why this plan was chosen.
     """
 
-    kind: Literal["circuit", "collapsed", "integer", "tiled"]
+    kind: Literal["circuit", "collapsed", "integer", "sampled", "tiled"]
     reason: str
 
 

@@ -6,9 +6,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crossbar.array.cell_noise import cell_noise
 from crossbar.array.converter_steps import errors_of_units
 from crossbar.array.operation_units import split_rows
-from crossbar.array.programming import parallel_rows, read_transfer, target_conductance, transfer_variance
+from crossbar.array.programming import parallel_rows, read_transfer, target_conductance
 from crossbar.array.solved import SolvedArrays
 from crossbar.config import CrossbarConfig
 from crossbar.converters import draw_converter_errors, straight_through
@@ -55,10 +56,10 @@ def fresh_chip(
     read = conductance_at if config.adc is not None else read_conductance
     conductance = read(config.device, cells, t).masked_fill(~placement.present, 0)
     transfer = read_transfer(placement, config, conductance)
-    variance = errors = None
+    noise = errors = None
     if config.adc is not None:
         if config.fresh_read_noise:
-            variance = transfer_variance(placement, config, _detached(cells), transfer.detach(), t)
+            noise = cell_noise(placement, config, _detached(cells), t)
         if config.adc.has_errors:
             errors = draw_converter_errors(config.adc, tuple(placement.column_index.shape), device=weight.device)
     rows = parallel_rows(placement, config)
@@ -66,7 +67,7 @@ def fresh_chip(
         placement=placement if rows is None else split_rows(placement, rows),
         config=config,
         transfer=transfer,
-        variance=variance,
+        noise=noise,
         converter_errors=errors_of_units(errors, placement, config),
         calibrated_steps=steps,
         gain=None,

@@ -205,3 +205,24 @@ def test_noise_is_let_go_after_an_error():
     assert layer.array.reader.variance is before
     with pytest.raises(RuntimeError, match="not programmed"), read_noise_held([xb.CrossbarArray(arrays(EXACT))]):
         pass
+
+
+def test_held_noise_of_a_frozen_chip_is_drawn_for_its_weights():
+    layer, x = programmed(nn.Linear(20, 5), arrays(PULSES["bipolar"], device=NOISY)), spikes(6, 20)
+    xb.freeze_analog_weights(layer)
+    weight = layer.array.effective_weight.clone()
+    with read_noise_held([layer.array]):
+        assert torch.equal(layer(x), layer(x))
+        assert not torch.equal(layer.array.effective_weight, weight)
+    assert torch.equal(layer.array.effective_weight, weight)
+    assert not torch.equal(layer(x), layer(x))
+
+
+def test_held_noise_leaves_converters_their_ranges():
+    settings = {"device": NOISY, "wires": xb.Wires(row=50.0, column=50.0), "adc": xb.ADC(bits=8, range="column")}
+    layer = programmed(nn.Linear(20, 5), arrays(PULSES["bipolar"], **settings))
+    factor, matrix = (getattr(layer.array.reader, name).clone() for name in ("factor", "matrix"))
+    with read_noise_held([layer.array]):
+        torch.testing.assert_close(layer.array.reader.factor, factor)
+        assert not torch.allclose(layer.array.reader.matrix, matrix, rtol=1e-3)
+    assert torch.equal(layer.array.reader.matrix, matrix)

@@ -14,6 +14,7 @@ from torch import Tensor
 from crossbar.array.cell_curve import bend
 from crossbar.array.converter_steps import adc_signed
 from crossbar.array.drive import DriveSettings, drive_settings, driven_codes, phases, pulses
+from crossbar.array.reads.tiled.noise_variance import correlated, noise_variance
 from crossbar.array.reads.tiled.product import product
 from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, may_clip
 from crossbar.config import CrossbarConfig
@@ -62,13 +63,13 @@ Send = Callable[[Tensor, ReadTables, BlockRun], Tensor]
 
 def send_products(drive: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
     """Send pulses through the cells as products: (blocks, rows, columns) -> (blocks, conversions, columns)."""
-    matrix = _run_rows(tables.matrix, run)
+    matrix = run.rows_of(tables.matrix)
     if tables.worth is None or tables.bends is None:
         currents = product(matrix, drive)
         return currents if tables.unit is None else _from_levels(currents, drive, tables, run)
     currents = product(matrix, bend(drive, tables.worth[0]))
     for worth, further in zip(tables.worth[1:-1], tables.bends, strict=True):
-        currents += product(_run_rows(further, run), bend(drive, worth))
+        currents += product(run.rows_of(further), bend(drive, worth))
     return currents
 
 
@@ -156,28 +157,33 @@ def _read_driven(
     send: Send,
 ) -> None:
     """Drive codes (blocks, rows, vectors), convert, and add the vectors that are `active` to `result`."""
-    blocks, cycles = run.lines.blocks, run.lines.cycles
-    conversions = slice(run.first, run.first + blocks * run.conversions)
     drive = pulses(driven, run.lines, settings.drive, tables.matrix.dtype)  # (blocks, rows, cycles * vectors)
     currents = send(drive, tables, run)  # (blocks, conversions, cycles * vectors)
-    if tables.variance is not None:
-        seen = drive if tables.worth is None else bend(drive, tables.worth[-1])
-        power = seen if settings.drive.pulse_bits == 1 and not settings.drive.bipolar else seen * seen
-        spread = product(_run_rows(tables.variance, run), power.to(tables.variance.dtype)).to(currents.dtype).sqrt_()
-        currents.addcmul_(spread, torch.randn_like(spread))
+    bits = settings.drive.pulse_bits == 1 and not settings.drive.bipolar
+    variance = noise_variance(currents, drive, tables, run, bits=bits)
+    if variance is not None:
+        currents.addcmul_(variance.sqrt_(), correlated(torch.randn_like(variance), tables, run))
+    convert_and_add(currents, active, tables, run, settings, result, sign)
+
+
+def convert_and_add(
+    currents: Tensor,
+    active: Tensor | None,
+    tables: ReadTables,
+    run: BlockRun,
+    settings: ReadSettings,
+    result: Tensor,
+    sign: float,
+) -> None:
+    """Convert currents (blocks, conversions, cycles * vectors), in place, and add the vectors that are `active`."""
+    blocks, cycles = run.lines.blocks, run.lines.cycles
     if settings.highest:
-        _convert(currents, tables, conversions, settings)
+        _convert(currents, tables, run.conversion_slice, settings)
     total = _over_cycles(currents.view(*currents.shape[:2], cycles, -1), settings.drive.pulse_bits)
     if active is not None and tables.adc_offset is not None:
         total = total * active[:, None, :]
-    factor = tables.factor[conversions].view(blocks, run.conversions, 1)
+    factor = tables.factor[run.conversion_slice].view(blocks, run.conversions, 1)
     _add_to_outputs(total, factor, run, tables, result, sign)
-
-
-def _run_rows(values: Tensor, run: BlockRun) -> Tensor:
-    """Return a table's part of a run, (blocks, conversions, rows with a word line)."""
-    part = values[run.first : run.first + run.lines.blocks * run.conversions]
-    return part.view(run.lines.blocks, run.conversions, -1)[:, :, run.lines.first_row :]
 
 
 def _from_levels(sums: Tensor, drive: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
@@ -189,13 +195,12 @@ def _from_levels(sums: Tensor, drive: Tensor, tables: ReadTables, run: BlockRun)
     if unit is None:
         return sums
     shape = (run.lines.blocks, run.conversions, 1)
-    conversions = slice(run.first, run.first + run.lines.blocks * run.conversions)
-    currents = sums.to(unit.dtype).mul_(unit[conversions].view(shape))
+    currents = sums.to(unit.dtype).mul_(unit[run.conversion_slice].view(shape))
     if lowest is None:
         return currents
     lines = tables.row_index[run.lines.first : run.lines.first + run.lines.blocks, None, run.lines.first_row :]
     driven = product((lines >= 0).to(drive.dtype), drive).to(unit.dtype)  # (blocks, 1, columns)
-    worth = lowest[conversions].view(shape)
+    worth = lowest[run.conversion_slice].view(shape)
     return currents.add_((worth[:, :1] if run.common_lowest else worth) * driven)
 
 

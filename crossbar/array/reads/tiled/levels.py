@@ -32,7 +32,7 @@ def level_sums(solved: SolvedArrays, found: Conversions) -> LevelSums | None:
     lines of an array have a cell on each of its bit lines, and float32 holds every sum.
     """
     placement, device = solved.placement, solved.config.device
-    if solved.variance is not None or solved.curve is not None or solved.conductance is not None:
+    if solved.config.fresh_read_noise or solved.curve is not None or solved.conductance is not None:
         return None
     if solved.converter_errors is not None or placement.references:
         return None

@@ -52,12 +52,17 @@ class AbstractTiledRead(AbstractRead):
         """The bit lines laid out as conversions."""
         return ReadTables(**{name: getattr(self, name) for name in _TABLES})
 
+    @property
+    def draws_spread(self) -> bool:
+        """Whether fresh read noise is drawn by its variance."""
+        return True
+
     def prepare_own(self, solved: SolvedArrays) -> None:
         """Lay out the tables, and what the periphery adds."""
         placement, config = solved.placement, self.config
         analog = config.adc is not None and config.adc.subtraction == "analog"
         found = find_conversions(placement, analog_subtraction=analog)
-        tables, self.runs = read_tables(solved, found, adc_steps(solved, found))
+        tables, self.runs = read_tables(solved, found, adc_steps(solved, found), spread=self.draws_spread)
         # Ranges that are still to be calibrated leave nothing to read with.
         waiting = calibrated_adc(config) and solved.calibrated_steps is None
         self.settings = None if waiting else read_settings(placement, config, tables)

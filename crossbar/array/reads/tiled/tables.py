@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from crossbar.array.collapse import column_factor
-from crossbar.array.conversions import Conversions, by_conversion, currents_of
+from crossbar.array.conversions import Conversions, currents_of
 from crossbar.array.drive import LineRun, WordLines, ascending_from, describe_lines, word_lines
-from crossbar.array.reads.noise_precision import variance_type
 from crossbar.array.reads.tiled.levels import level_sums
+from crossbar.array.reads.tiled.noise_tables import noise_tables
 from crossbar.array.solved import SolvedArrays
 from crossbar.config import CrossbarConfig
 from crossbar.converters import InputConfig
@@ -44,6 +44,14 @@ class ReadTables:
     """Inputs of the word lines of each block, -1 for none, int64, (blocks, rows)."""
     row_shift: Tensor
     """Their power-of-two shifts, int64, (blocks, rows)."""
+    rise: Tensor | None = None
+    """What a current takes of the variance by the rise of its bit line, (lines of a conversion, conversions, rows)."""
+    rise_square: Tensor | None = None
+    """What it adds by its square, (lines of a conversion, conversions)."""
+    partner: Tensor | None = None
+    """Transfer matrices of the bit lines that are subtracted, in the type of the variance, (conversions, rows)."""
+    together: Tensor | None = None
+    """What noise of conversions of an array has in common, as `NoiseTables.together`, (conversions, arrays of a block)."""
     unit: Tensor | None = None
     """What one level is worth, (conversions,), where the matrix holds levels."""
     lowest: Tensor | None = None
@@ -75,9 +83,19 @@ class BlockRun:
     common_lowest: bool = False
     """Whether level 0 is worth the same on all bit lines of a block."""
 
+    @property
+    def conversion_slice(self) -> slice:
+        """The conversions of all blocks."""
+        return slice(self.first, self.first + self.lines.blocks * self.conversions)
+
+    def rows_of(self, values: Tensor) -> Tensor:
+        """Return a table's part of this run, (blocks, conversions, rows with a word line)."""
+        part = values[self.conversion_slice]
+        return part.view(self.lines.blocks, self.conversions, -1)[:, :, self.lines.first_row :]
+
 
 def read_tables(
-    solved: SolvedArrays, found: Conversions, steps: Tensor | None
+    solved: SolvedArrays, found: Conversions, steps: Tensor | None, *, spread: bool = True
 ) -> tuple[ReadTables, tuple[BlockRun, ...]]:
     """Lay the bit lines of solved arrays out, block by block.
 
@@ -89,39 +107,40 @@ def read_tables(
         Their conversions.
     steps
         Current of one ADC code [S x pulse units], (tiles, cols), or None without an ADC.
+    spread
+        Whether reads draw fresh noise by its variance.
     """
     placement, config = solved.placement, solved.config
     sums = None if steps is None else level_sums(solved, found)
     matrix = currents_of(solved.signed_transfer, found) if sums is None else sums.levels
-    noise = unit = lowest = worth = bends = None
+    unit = lowest = worth = bends = None
+    in_codes = codes_per_siemens(solved, found, steps)
     if solved.curve is not None:
         worth = torch.cat([solved.curve.worth, solved.curve.mean_worth(solved.transfer)[None]])
         bends = matrix.new_zeros(len(worth) - 2, *matrix.shape)
         for bend, transfer in zip(bends, solved.signed_bends, strict=True):
             bend.copy_(currents_of(transfer, found))
-    if solved.variance is not None:
-        noise = by_conversion(solved.variance, found.column)
-        noise = noise if found.partner is None else noise + by_conversion(solved.variance, found.partner)
+        bends *= in_codes[:, None]
     factor = column_factor(placement, config.device, gain=solved.gain).flatten()[found.column]
     offset = bow = None
     if steps is not None:
         factor = factor * steps.flatten()[found.column]
         if solved.converter_errors is not None:
             _, offset, bow = solved.converter_errors.flatten(1)[:, found.column]
-        in_codes = codes_per_siemens(solved, found, steps)
         if sums is None:
             matrix = matrix * in_codes[:, None]
         else:
             unit = sums.step * in_codes
             lowest = None if sums.lowest is None else sums.lowest * in_codes
-        bends = None if bends is None else bends * in_codes[:, None]
-        # One after the other: behind wires an open bit line has a step of rounding errors, whose square underflows.
-        noise = None if noise is None else noise * in_codes[:, None] * in_codes[:, None]
-    noise = None if noise is None else noise.to(variance_type(noise.dtype, noise.device))
+    noise = noise_tables(solved, found, in_codes[:, None]) if spread else None
     lines = word_lines(placement, found.block_tile)
     tables = ReadTables(
         matrix=matrix,
-        variance=noise,
+        variance=None if noise is None else noise.variance,
+        rise=None if noise is None else noise.rise,
+        rise_square=None if noise is None else noise.rise_square,
+        partner=None if noise is None else noise.partner,
+        together=None if noise is None else noise.together,
         output=found.output,
         factor=factor,
         adc_offset=offset,
@@ -139,11 +158,13 @@ def read_tables(
     return tables, runs
 
 
-def codes_per_siemens(solved: SolvedArrays, found: Conversions, steps: Tensor) -> Tensor:
-    """Return how many codes a siemens times pulse unit is to each converter, (conversions,), for steps (tiles, cols).
+def codes_per_siemens(solved: SolvedArrays, found: Conversions, steps: Tensor | None) -> Tensor:
+    """Return how many codes a siemens times pulse unit is to each converter, (conversions,); 1 without steps (tiles, cols).
 
     A line that cannot carry a current has no step: its codes are worth nothing, and it gives none but its offset.
     """
+    if steps is None:
+        return solved.transfer.new_ones(len(found.column))
     step = steps.flatten()[found.column]
     gain = torch.ones_like(step)
     if solved.converter_errors is not None:
