@@ -8,6 +8,14 @@ import crossbar as xb
 import devices
 
 PRESETS = tuple(devices.find_presets().values())
+LAWS = (
+    devices.Sinh(v0=0.2),
+    devices.Tabulated(
+        voltages=(0.0, 0.1, 0.3),
+        conductances=(1e-6, 1e-4),
+        currents=((0.0, 1e-7, 4e-7), (0.0, 1e-5, 3e-5)),
+    ),
+)
 resistance = st.sampled_from([0.0, 0.5, 5.0, 200.0])
 
 
@@ -33,6 +41,8 @@ def devices_(draw):
         device = replace(device, stuck=devices.StuckCells(at_g_min=0.05, at_g_max=0.02, open=0.02))
     if draw(st.booleans()):
         device = replace(device, drift=devices.PowerLawDrift(nu=0.05, nu_spread=draw(st.sampled_from([0.0, 0.02]))))
+    if draw(st.integers(0, 3)) == 0:
+        device = replace(device, current_voltage=draw(st.sampled_from(LAWS)))
     return device
 
 
