@@ -175,7 +175,8 @@ def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None
     """
     result = values.new_zeros(placement.inputs_per_group * placement.outputs_and_references)
     for tiles in tile_chunks(placement):
-        part = torch.where(placement.used[tiles], values[tiles], 0)
+        used = placement.used[tiles]
+        part = values[tiles] if bool(used.all()) else torch.where(used, values[tiles], 0)
         if weight is not None:
             part = part * weight[tiles, None, :].to(values.dtype)
         factor = row_factor(placement, tiles)
@@ -203,20 +204,28 @@ def gather_cells(placement: Placement, matrices: Tensor) -> Tensor:
     Returns
     -------
     Tensor
-        (tiles, rows, cols); unused cells hold the entry of some other cell.
+        (tiles, rows, cols); 0 in unused cells.
     """
     flat = matrices.reshape(-1)
     result = flat.new_empty(placement.levels.shape)
     for tiles in tile_chunks(placement):
         torch.index_select(flat, 0, plane_cell_index(placement, tiles).flatten(), out=result[tiles].view(-1))
+        fill_outside(result[tiles], placement.used[tiles], 0)
     return result
+
+
+def fill_outside(values: Tensor, cells: Tensor, fill: float) -> Tensor:
+    """Fill in place what is outside of some `cells`, bool, of the shape of `values`.
+
+    To look whether there is anything is quicker, and in a large layer there is mostly nothing.
+    """
+    return values if bool(cells.all()) else values.masked_fill_(~cells, fill)
 
 
 def cell_index(placement: Placement, tiles: slice) -> Tensor:
     """Return each cell's flat position in (inputs_per_group, outputs_and_references), int64; unused cells give 0."""
-    row = placement.row_index[tiles].clamp(min=0).to(torch.int64) % placement.inputs_per_group
-    column = placement.column_index[tiles].clamp(min=0).to(torch.int64)
-    return (row * placement.outputs_and_references)[:, :, None] + column[:, None, :]
+    row, column = _line_index(placement, tiles)
+    return row[:, :, None] + column[:, None, :]
 
 
 def plane_cell_index(placement: Placement, tiles: slice) -> Tensor:
@@ -225,10 +234,18 @@ def plane_cell_index(placement: Placement, tiles: slice) -> Tensor:
     Plane, input and output name a cell whatever the size of arrays and the layout of pairs; planes of the second half are
     the partners of the first.
     """
+    row, column = _line_index(placement, tiles)
     size = placement.inputs_per_group * placement.outputs_and_references
-    partner = (placement.row_sign[tiles] < 0) * (placement.planes // 2)  # (tiles, rows)
-    plane = placement.column_plane[tiles].to(torch.int64)[:, None, :] + partner[:, :, None]
-    return cell_index(placement, tiles) + plane * size
+    row = row + (placement.row_sign[tiles] < 0) * (placement.planes // 2 * size)
+    column = column + placement.column_plane[tiles].to(torch.int64) * size
+    return row[:, :, None] + column[:, None, :]
+
+
+def _line_index(placement: Placement, tiles: slice) -> tuple[Tensor, Tensor]:
+    """Return what word lines (tiles, rows) and bit lines (tiles, cols) add to a cell's flat position, int64."""
+    row = placement.row_index[tiles].clamp(min=0).to(torch.int64) % placement.inputs_per_group
+    column = placement.column_index[tiles].clamp(min=0).to(torch.int64)
+    return row * placement.outputs_and_references, column
 
 
 def integer_product(placement: Placement, inputs: Tensor) -> Tensor:
@@ -260,6 +277,11 @@ def integer_product(placement: Placement, inputs: Tensor) -> Tensor:
     grouped = vectors.reshape(len(vectors), placement.groups, -1).sum(-1)
     offset = placement.digital_offset * grouped.repeat_interleave(placement.outputs // placement.groups, 1)
     return (result[:, : placement.outputs] + offset).reshape(*inputs.shape[:-1], placement.outputs)
+
+
+def some_tiles(placement: Placement, tiles: slice) -> Placement:
+    """Return a placement that shows some tiles of another."""
+    return replace(placement, **{name: x[tiles] for name, x in placement.tensors().items() if name != "scale"})
 
 
 def tile_chunks(placement: Placement) -> Iterator[slice]:

@@ -8,7 +8,7 @@ from torch import Tensor
 from mapping.config import MappingConfig
 from mapping.encodings import Planes
 from mapping.pair_layouts import PairLayout
-from mapping.placement import Placement
+from mapping.placement import Placement, fill_outside
 from mapping.reference_columns import REFERENCE, with_reference_slots
 
 
@@ -98,25 +98,26 @@ def _members(planes: Planes, slicing: str, layout: PairLayout) -> list[list[int]
 def _cut(planes: Planes, rows: Tensor, row_sign: Tensor, output: Tensor, plane: Tensor) -> dict[str, Any]:
     """Cut the planes named by `plane` and `output` (column blocks, cols) into tiles, row block by row block."""
     row_blocks, column_blocks = len(rows), len(output)
-    count, _, outputs = planes.levels.shape
-    partner = (row_sign < 0) * (count // 2)  # (row blocks, rows)
-    levels = planes.levels[
-        plane[None, :, None, :] + partner[:, None, :, None],
-        rows.clamp(min=0)[:, None, :, None],
-        output.clamp(0, outputs - 1)[None, :, None, :],
-    ]  # (row blocks, column blocks, rows, cols)
-    used = (rows >= 0)[:, None, :, None] & (output >= 0)[None, :, None, :]
+    count, inputs, outputs = planes.levels.shape
     reference = output >= outputs
+    partner = (row_sign < 0) * (count // 2)  # (row blocks, rows)
+    row_begin = partner * (inputs * outputs) + rows.clamp(min=0) * outputs
+    column_begin = plane * (inputs * outputs) + output.clamp(0, outputs - 1)
+    used = (rows >= 0)[:, None, :, None] & (output >= 0)[None, :, None, :]  # (row blocks, column blocks, rows, cols)
+    levels = planes.levels.new_empty(used.shape)
+    for block in range(row_blocks):
+        index = row_begin[block][None, :, None] + column_begin[:, None, :]
+        torch.index_select(planes.levels.view(-1), 0, index.flatten(), out=levels[block].view(-1))
+        fill_outside(levels[block], used[block] & ~reference[:, None, :], 0)
     significance = torch.tensor(planes.significance, device=plane.device)[plane].masked_fill(reference, 1)
     bits = torch.tensor(planes.bits, device=plane.device)[plane].masked_fill(reference, 1)
-    holds_levels = used & ~reference[None, :, None, :]
 
     def per_column(values: Tensor) -> Tensor:
         """Repeat one value per column for every row block."""
         return values.to(torch.int32).repeat(row_blocks, 1)
 
     return {
-        "levels": torch.where(holds_levels, levels, 0).flatten(0, 1),
+        "levels": levels.flatten(0, 1),
         "used": used.flatten(0, 1),
         "row_index": rows.to(torch.int32).repeat_interleave(column_blocks, 0),
         "row_sign": row_sign.to(torch.int32).repeat_interleave(column_blocks, 0),

@@ -41,10 +41,11 @@ def baseline_weight(placement: Placement, device: Device) -> Tensor | None:
     if not placement.tiles or placement.references or device.g_min == 0:
         return None
     factor = column_factor(placement, device)
-    g_min = factor.new_full(placement.used.shape, device.g_min)
+    g_min = factor.new_tensor(device.g_min).expand(placement.used.shape)
     baseline = scatter_cells(placement, g_min, weight=factor)
     bound = 1e-5 * float(factor.abs().max()) * device.g_min
-    return baseline if bool((baseline.abs() > bound).any()) else None
+    low, high = baseline.aminmax()
+    return baseline if float(torch.maximum(-low, high)) > bound else None
 
 
 def digital_weight(placement: Placement, device: Device, *, common: Tensor | None = None) -> Tensor | None:
@@ -93,7 +94,7 @@ def effective_weight(
     if placement.references:
         weight = subtract_references(weight, output_share(placement, gain))
     added = digital_weight(placement, device, common=common) if digital else None
-    return (weight if added is None else weight + added) * placement.scale
+    return (weight if added is None else weight.add_(added)).mul_(placement.scale)
 
 
 def effective_variance(placement: Placement, device: Device, variance: Tensor, *, gain: Tensor | None = None) -> Tensor:

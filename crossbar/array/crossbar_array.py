@@ -22,9 +22,9 @@ from crossbar.array.periphery import digital_output
 from crossbar.array.programming import (
     check_drawable,
     draw_placement_faults,
-    needs_target,
     parallel_rows,
     program_placement,
+    programmed_conductance,
     read_transfer,
     target_conductance,
 )
@@ -36,7 +36,7 @@ from crossbar.compensation import compensate
 from crossbar.config import CrossbarConfig
 from crossbar.converters import CodeRange, code_range, draw_converter_errors
 from crossbar.serialization import config_to_json, text_to_tensor
-from devices import FaultMap, ProgrammedCells, conductance_at, redraw_drift
+from devices import FaultMap, ProgrammedCells, redraw_drift
 from devices.arguments import checked
 from devices.randomness import generator_of
 from mapping import Placement, map_weight
@@ -223,7 +223,7 @@ class CrossbarArray(nn.Module):
                 placement, self.config.device, target=self.target, faults=faults, generator=generator
             )
             for name in _CELLS:
-                setattr(self, name, getattr(cells, name))
+                setattr(self, name, cells[name])
         lines = self.read_placement.column_index
         self.corrections.start_chip(placement.outputs, tuple(lines.shape))
         if self.config.adc is not None and self.config.adc.has_errors:
@@ -276,11 +276,8 @@ class CrossbarArray(nn.Module):
 
     def _conductance(self, t: float) -> Tensor:
         """Return the conductances of all cells at time `t` [S], (tiles, rows, cols)."""
-        device = self.config.device
-        # What neither drifts nor deviates is as programmed: its targets would be computed for nothing.
-        held = {name: getattr(self, name) for name in _CELLS}
-        cells = self.cells if needs_target(device) else ProgrammedCells(target=held["programmed"], **held)
-        return conductance_at(device, cells, t).masked_fill_(~self.placement.present, 0)
+        drawn = {name: getattr(self, name) for name in _CELLS}
+        return programmed_conductance(self.placement, self.config.device, drawn, t, target=self.target)
 
     @torch.inference_mode(False)
     @torch.no_grad()

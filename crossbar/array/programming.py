@@ -1,8 +1,8 @@
 """From a placement to programmed cells, and from cells to the transfer matrices of their arrays."""
 
 import functools
-from collections.abc import Callable
-from dataclasses import fields, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -17,11 +17,12 @@ from devices import (
     ExactProgramming,
     FaultMap,
     ProgrammedCells,
+    conductance_at,
     program_cells,
 )
 from devices.randomness import fork_generator
 from mapping import Placement, gather_cells, tile_chunks
-from mapping.placement import plane_cell_index
+from mapping.placement import fill_outside, plane_cell_index, some_tiles
 
 
 def level_step(placement: Placement, device: Device) -> Tensor:
@@ -36,11 +37,16 @@ def level_step(placement: Placement, device: Device) -> Tensor:
 
 def target_conductance(placement: Placement, device: Device) -> Tensor:
     """Return the conductance each cell should have [S], (tiles, rows, cols); 0 where there is no cell."""
-    target = (placement.levels * level_step(placement, device)[:, None, :]).add_(device.g_min).clamp_(max=device.g_max)
-    if placement.references:
-        reference = placement.column_index >= placement.outputs
-        target.masked_fill_(reference[:, None, :], (device.g_min + device.g_max) / 2)
-    return target.masked_fill_(~placement.present, 0)
+    step = level_step(placement, device)[:, None, :]
+    target = step.new_empty(placement.levels.shape)
+    for tiles in tile_chunks(placement):
+        part = torch.mul(placement.levels[tiles], step[tiles], out=target[tiles])
+        part.add_(device.g_min).clamp_(max=device.g_max)
+        if placement.references:
+            reference = placement.column_index[tiles] >= placement.outputs
+            part.masked_fill_(reference[:, None, :], (device.g_min + device.g_max) / 2)
+        fill_outside(part, some_tiles(placement, tiles).present, 0)
+    return target
 
 
 def program_placement(
@@ -50,7 +56,7 @@ def program_placement(
     target: Tensor | None = None,
     faults: FaultMap | None = None,
     generator: torch.Generator | None = None,
-) -> ProgrammedCells:
+) -> dict[str, Any]:
     """Program every cell of a placement.
 
     Errors are drawn over the matrix of each plane, before it is cut into tiles, so that the same generator gives the
@@ -69,27 +75,32 @@ def program_placement(
 
     Returns
     -------
-    ProgrammedCells
-        In tile layout, (tiles, rows, cols); 0 where there is no cell.
+    dict
+        What every cell was left with, by the names of the fields of `ProgrammedCells` other than `target`; in tile
+        layout, (tiles, rows, cols), 0 where there is no cell.
     """
     wanted = target_conductance(placement, device) if target is None else target
     if faults is None and _draws_nothing(device):
-        return program_cells(device, wanted, generator=generator)
+        return _drawn(program_cells(device, wanted, generator=generator))
+    # Large layers have no room for everything in both layouts.
     wanted = _plane_matrices(placement, wanted, device.g_min)
-    cells = vars(_program_matrices(wanted, placement, device, faults, generator)).copy()
+    matrices = _program_matrices(wanted, placement, device, faults, generator)
     del wanted
     tiles: dict[str, Any] = {}
-    for f in fields(ProgrammedCells):
-        matrices = cells.pop(f.name)  # large layers have no room for all of them in both layouts
-        in_tiles = None if matrices is None else gather_cells(placement, matrices)
-        tiles[f.name] = None if in_tiles is None else in_tiles.masked_fill(~placement.used, 0)
-    programmed = ProgrammedCells(**tiles)
+    for name in list(matrices):
+        matrix = matrices.pop(name)
+        tiles[name] = None if matrix is None else gather_cells(placement, matrix)
     crossings = placement.crossings
     if crossings is None:
-        return programmed
-    idle_target = torch.full_like(programmed.target, device.g_min)
-    idle = program_cells(_as_drawn(device), idle_target, generator=fork_generator(generator))
-    return _joined(programmed, idle, lambda part, other: torch.where(crossings, other, part))
+        return tiles
+    idle_target = torch.full(crossings.shape, device.g_min, dtype=level_step(placement, device).dtype)
+    idle = program_cells(_as_drawn(device), idle_target.to(crossings.device), generator=fork_generator(generator))
+    return _joined(tiles, _drawn(idle), lambda part, other: torch.where(crossings, other, part))
+
+
+def _drawn(cells: ProgrammedCells) -> dict[str, Any]:
+    """Return what programming left, without the target."""
+    return {name: value for name, value in vars(cells).items() if name != "target"}
 
 
 def _draws_nothing(device: Device) -> bool:
@@ -99,9 +110,38 @@ def _draws_nothing(device: Device) -> bool:
     return exact and not drawn and device.drift is None and device.stuck is None
 
 
-def needs_target(device: Device) -> bool:
-    """Return whether the conductance of a cell depends on its target once it is programmed."""
-    return device.drift is not None or device.read_noise is not None
+def programmed_conductance(
+    placement: Placement, device: Device, drawn: Mapping[str, Any], t: float, *, target: Tensor | None = None
+) -> Tensor:
+    """Return the conductance of every cell at `t` seconds since programming [S], (tiles, rows, cols); 0: no cell.
+
+    Parameters
+    ----------
+    placement, device
+        Where the cells are, and what they are.
+    drawn
+        What `program_placement` left.
+    t
+        Time since programming [s].
+    target
+        What the cells were programmed to [S], (tiles, rows, cols). Default: `target_conductance`.
+    """
+    conductance = torch.empty_like(drawn["programmed"])
+    for tiles in tile_chunks(placement):
+        part = some_tiles(placement, tiles)
+        own: dict[str, Any] = {name: None if value is None else value[tiles] for name, value in drawn.items()}
+        asked: Tensor = own["programmed"] if target is None else target[tiles]
+        if target is None and _remembers_target(device, t):
+            asked = target_conductance(part, device)
+        cells = ProgrammedCells(target=asked, **own)
+        conductance[tiles] = fill_outside(conductance_at(device, cells, t), part.present, 0)
+    return conductance
+
+
+def _remembers_target(device: Device, t: float) -> bool:
+    """Return whether the conductance of a programmed cell depends on its target."""
+    noise = device.read_noise
+    return (device.drift is not None and t > 0) or (noise is not None and noise.draw == "programming")
 
 
 def check_drawable(config: CrossbarConfig) -> None:
@@ -142,8 +182,8 @@ def draw_placement_faults(
     state = source.get_state()
     cells = program_placement(placement, free, faults=faults, generator=generator)
     source.set_state(state)
-    stuck = cells.stuck if cells.stuck is not None else torch.zeros_like(placement.used)
-    return torch.where(stuck & placement.used, cells.programmed, torch.nan)
+    stuck = cells["stuck"] if cells["stuck"] is not None else torch.zeros_like(placement.used)
+    return torch.where(stuck & placement.used, cells["programmed"], torch.nan)
 
 
 def _program_matrices(
@@ -152,14 +192,14 @@ def _program_matrices(
     device: Device,
     faults: FaultMap | None,
     generator: torch.Generator | None,
-) -> ProgrammedCells:
+) -> dict[str, Any]:
     """Program (planes, inputs_per_group, outputs_and_references); references leave the cells of weights as they are."""
     if not placement.references:
-        return program_cells(device, target, faults=faults, generator=generator)
+        return _drawn(program_cells(device, target, faults=faults, generator=generator))
     own_stream = fork_generator(generator)
     weights = program_cells(device, target[..., : placement.outputs], faults=faults, generator=generator)
     references = program_cells(_as_drawn(device), target[..., placement.outputs :], generator=own_stream)
-    return _joined(weights, references, lambda part, other: torch.cat([part, other], -1))
+    return _joined(_drawn(weights), _drawn(references), lambda part, other: torch.cat([part, other], -1))
 
 
 def _as_drawn(device: Device) -> Device:
@@ -168,16 +208,16 @@ def _as_drawn(device: Device) -> Device:
 
 
 def _joined(
-    weights: ProgrammedCells, others: ProgrammedCells, join: Callable[[Tensor, Tensor], Tensor]
-) -> ProgrammedCells:
+    weights: dict[str, Any], others: dict[str, Any], join: Callable[[Tensor, Tensor], Tensor]
+) -> dict[str, Any]:
     """Join the cells of weights and others, field by field."""
     joined: dict[str, Any] = {}
-    for f in fields(weights):
-        part, other = getattr(weights, f.name), getattr(others, f.name)
+    for name, part in weights.items():
+        other = others[name]
         if part is not None and other is None:  # faults that are known of weights only
-            other = torch.zeros_like(others.target, dtype=part.dtype)
-        joined[f.name] = None if part is None else join(part, other)
-    return ProgrammedCells(**joined)
+            other = torch.zeros_like(others["programmed"], dtype=part.dtype)
+        joined[name] = None if part is None else join(part, other)
+    return joined
 
 
 def read_transfer(placement: Placement, config: CrossbarConfig, conductance: Tensor, *, pulse: float = 1.0) -> Tensor:
@@ -252,6 +292,6 @@ def _plane_matrices(placement: Placement, values: Tensor, fill: float) -> Tensor
     nowhere = placement.planes * size
     matrices = values.new_full((nowhere + 1,), fill)
     for tiles in tile_chunks(placement):
-        index = plane_cell_index(placement, tiles).masked_fill_(~placement.used[tiles], nowhere)
+        index = fill_outside(plane_cell_index(placement, tiles), placement.used[tiles], nowhere)
         matrices.scatter_(0, index.flatten(), values[tiles].flatten())
     return matrices[:-1].view(placement.planes, placement.inputs_per_group, placement.outputs_and_references)

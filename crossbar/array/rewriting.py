@@ -52,7 +52,7 @@ def rewrite_cells(
     wanted = torch.where(written, target, cells.target)
     drawn = program_placement(placement, device, target=wanted, generator=generator)
     for name in _WRITTEN:
-        before, now = getattr(cells, name), getattr(drawn, name)
+        before, now = getattr(cells, name), drawn[name]
         if before is not None and now is not None:
             setattr(array, name, torch.where(written, now, before))
     array.set_time(float(array.time))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mapping.encodings.base import AbstractEncoding
-from mapping.encodings.planes import Planes, slice_magnitude, slice_significance, slice_widths
+from mapping.encodings.planes import Planes, narrowed, slice_magnitude, slice_significance, slice_widths
 
 
 @final
@@ -37,6 +37,7 @@ class Differential(AbstractEncoding):
 
     def planes(self, codes: Tensor, magnitude_bits: int, cell_bits: int) -> Planes:
         """Encode signed codes, positive planes first."""
+        codes = narrowed(codes, magnitude_bits)
         widths = self.widths(magnitude_bits, cell_bits)
         significance = slice_significance(widths)
         positive = slice_magnitude(codes.clamp(min=0), widths)

@@ -6,7 +6,7 @@ from typing import final
 from torch import Tensor
 
 from mapping.encodings.base import AbstractEncoding
-from mapping.encodings.planes import Planes, slice_magnitude, slice_significance, slice_widths
+from mapping.encodings.planes import Planes, narrowed, slice_magnitude, slice_significance, slice_widths
 
 
 @final
@@ -40,7 +40,7 @@ class Offset(AbstractEncoding):
         offset = self.digital_offset(magnitude_bits)
         widths = self.widths(magnitude_bits, cell_bits)
         return Planes(
-            levels=slice_magnitude(codes - offset, widths),
+            levels=slice_magnitude(narrowed(codes, magnitude_bits + 1) - offset, widths),
             significance=slice_significance(widths),
             bits=widths,
             array=(0,) * len(widths),

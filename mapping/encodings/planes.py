@@ -48,13 +48,18 @@ def slice_widths(bits: int, cell_bits: int) -> tuple[int, ...]:
     return (cell_bits,) * full + ((rest,) if rest else ())
 
 
+def narrowed(codes: Tensor, bits: int) -> Tensor:
+    """Return signed codes below `2^bits` in magnitude in the smallest integers that hold them, row by row in memory."""
+    return codes.to(torch.int8 if bits <= 7 else torch.int16 if bits <= 15 else torch.int32).contiguous()
+
+
 def slice_magnitude(magnitude: Tensor, widths: tuple[int, ...]) -> Tensor:
     """Cut non-negative integers into cells of the given widths, least significant first.
 
     Parameters
     ----------
     magnitude
-        Non-negative int32, any shape `(...)`.
+        Non-negative signed integers of any width, any shape `(...)`.
     widths
         Bits per cell, as from `slice_widths`.
 
@@ -64,11 +69,11 @@ def slice_magnitude(magnitude: Tensor, widths: tuple[int, ...]) -> Tensor:
         Levels, `(len(widths), ...)`, uint8 where the widest cell allows it.
     """
     dtype = torch.uint8 if max(widths) <= 8 else torch.int32
-    levels, shift = [], 0
-    for width in widths:
-        levels.append((magnitude >> shift & (2**width - 1)).to(dtype))
+    levels, shift = magnitude.new_empty((len(widths), *magnitude.shape), dtype=dtype), 0
+    for plane, width in zip(levels, widths, strict=True):
+        plane.copy_(magnitude >> shift & (2**width - 1))
         shift += width
-    return torch.stack(levels)
+    return levels
 
 
 def slice_significance(widths: tuple[int, ...]) -> tuple[int, ...]:

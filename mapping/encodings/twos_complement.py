@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from mapping.encodings.base import AbstractEncoding
-from mapping.encodings.planes import Planes, slice_magnitude, slice_significance, slice_widths
+from mapping.encodings.planes import Planes, narrowed, slice_magnitude, slice_significance, slice_widths
 
 
 @final
@@ -34,6 +34,7 @@ class TwosComplement(AbstractEncoding):
 
     def planes(self, codes: Tensor, magnitude_bits: int, cell_bits: int) -> Planes:
         """Encode signed codes, the sign plane last."""
+        codes = narrowed(codes, magnitude_bits)
         widths = self.widths(magnitude_bits, cell_bits)
         magnitude = slice_magnitude(codes & (2**magnitude_bits - 1), widths[:-1])
         sign = (codes < 0).to(magnitude.dtype)

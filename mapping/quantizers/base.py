@@ -72,7 +72,7 @@ def quantize_weight(weight: Tensor, quantizer: AbstractQuantizer) -> QuantizedWe
     """
     _check_matrix(weight)
     check_instance("quantizer", quantizer, AbstractQuantizer)
-    if not torch.isfinite(weight).all():
+    if not torch.isfinite(torch.stack(weight.aminmax())).all():
         bad = int((~torch.isfinite(weight)).sum())
         raise ValueError(
             f"`weight` must be finite. Got {bad} NaN or infinite entries: check the training that made it."

@@ -46,7 +46,7 @@ class UniformQuantizer(AbstractQuantizer):
         largest_code = 2**self.magnitude_bits - 1
         return quantize_with_scale(
             weight,
-            lambda units: units.round().clamp(-largest_code, largest_code),
+            lambda units: units.round().clamp_(-largest_code, largest_code),
             magnitude_bits=self.magnitude_bits,
             largest_code=largest_code,
             granularity=self.granularity,
