@@ -11,13 +11,19 @@ def square_root(x: Tensor) -> Tensor:
     return x.clamp(min=_SMALLEST_SQUARE).sqrt_()
 
 
+def add_product(x: Tensor, factor: Tensor, drawn: Tensor) -> Tensor:
+    """Return `x + factor * drawn`, in the memory of `drawn` where no gradient is asked for."""
+    differentiable = torch.is_grad_enabled() and (x.requires_grad or factor.requires_grad)
+    return torch.addcmul(x, factor, drawn, out=None if differentiable else drawn)
+
+
 def evaluate_polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
     """Return `c0 + c1 x + c2 x^2 + ...` by Horner's rule."""
     if len(coefficients) == 1:
         return torch.full_like(x, coefficients[0])
     total = (x * coefficients[-1]).add_(coefficients[-2])
     for coefficient in reversed(coefficients[:-2]):
-        total = (total * x).add_(coefficient)
+        total.mul_(x).add_(coefficient)
     return total
 
 

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from devices.arguments import checked
+from devices.arithmetic import add_product
 from devices.device import Device
 from devices.fault_map import FaultMap
 from devices.randomness import generator_of, spawn_generators
@@ -160,7 +161,7 @@ def read_conductance(
         return conductance
     sigma = _read_sigma(device, device.read_noise, conductance, cells, t)
     deviate = device.read_noise.deviate(conductance, generator=generator)
-    return torch.addcmul(conductance, sigma, deviate).clamp_(min=0)
+    return add_product(conductance, sigma, deviate).clamp_(min=0)
 
 
 @checked

@@ -93,7 +93,8 @@ class DecomposedAttention(AbstractComposite):
             k = torch.cat([k, self.bias_k.expand(1, k.shape[1], -1)])
             v = torch.cat([v, self.bias_v.expand(1, v.shape[1], -1)])
         if self.add_zero_attn:
-            k, v = (F.pad(t, (0, 0, 0, 0, 0, 1)) for t in (k, v))
+            # Not by padding, which refuses empty batches in torch 2.6.
+            k, v = (torch.cat([t, t.new_zeros(1, *t.shape[1:])]) for t in (k, v))
         return k, v
 
     def _heads(self, t: Tensor) -> Tensor:

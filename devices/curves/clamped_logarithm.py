@@ -39,4 +39,4 @@ class ClampedLogarithm(AbstractCurve):
     def __call__(self, x: Tensor) -> Tensor:
         """Return the clamped logarithm at `x`."""
         logarithm = x.clamp(min=SMALLEST_ARGUMENT).log_()
-        return (logarithm * self.slope).add_(self.intercept).clamp_(self.low, self.high)
+        return logarithm.mul_(self.slope).add_(self.intercept).clamp_(self.low, self.high)

@@ -97,5 +97,5 @@ class RelaxationDrift(AbstractDrift):
         if t <= self.times[0]:
             return programmed
         before, now = self.sigma(target, self.times[0]), self.sigma(target, t)
-        gained = (now - before) * (now + before)
+        gained = (now - before).mul_(now.add_(before))
         return torch.addcmul(programmed, square_root(gained), require_state(state))

@@ -5,6 +5,7 @@ import abc
 import torch
 from torch import Tensor
 
+from devices.arithmetic import add_product
 from devices.randomness import standard_normal
 from devices.window import Window
 
@@ -23,4 +24,4 @@ class AbstractProgrammingError(abc.ABC):
 
 def add_normal_error(target: Tensor, sigma: Tensor, *, generator: torch.Generator | None) -> Tensor:
     """Return `target` plus a normal error of standard deviation `sigma` [S], clamped at 0."""
-    return torch.addcmul(target, sigma, standard_normal(target, generator=generator)).clamp_(min=0)
+    return add_product(target, sigma, standard_normal(target, generator=generator)).clamp_(min=0)

@@ -57,7 +57,7 @@ class OneOverFReadNoise(AbstractReadNoise):
         growth = self.growth(t)
         if self.relative:
             return conductance * (self.amplitude(target / self.reference).clamp_(min=0) * growth)
-        return self.amplitude(conductance / self.reference).clamp_(min=0) * growth
+        return self.amplitude(conductance / self.reference).clamp_(min=0).mul_(growth)
 
     def growth(self, t: float) -> float:
         """Return `sqrt(ln((t + t_read) / (2 t_read)))`, the share of the spectrum that `t` seconds let through."""

@@ -28,7 +28,7 @@ def test_cells_that_draw_nothing_are_those_of_a_drawn_chip(mapping):
         program_placement(placement, device, generator=stream)
         for device, stream in zip((EXACT, drawn), streams, strict=True)
     )
-    assert torch.equal(straight.programmed, by_plane.programmed)
-    assert straight.stuck is None
-    assert not bool(by_plane.stuck.any())
+    assert torch.equal(straight["programmed"], by_plane["programmed"])
+    assert straight["stuck"] is None
+    assert not bool(by_plane["stuck"].any())
     assert torch.equal(streams[0].get_state(), streams[1].get_state())
