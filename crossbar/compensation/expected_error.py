@@ -21,7 +21,7 @@ class ErrorShares:
     """Sums of squared errors over the weights of some arrays, in integer units."""
 
     causes: Tensor
-    """One for each of `CAUSES`, float64, (causes,)."""
+    """One for each of `CAUSES`, on the CPU, float64, (causes,)."""
     power: float
     """Sum of the squared weights themselves."""
 
@@ -59,7 +59,7 @@ def expected_error(arrays: Arrays, targets: Targets, scale: float, reach: CellRa
             squares.append((cells.collect(variance) * worth**2).sum((1, 2)))
     sums = torch.stack([(square * arrays.importance).sum(dtype=torch.float64) for square in squares])
     codes = cells.code + arrays.placement.digital_offset
-    return ErrorShares(causes=sums, power=float((codes.square() * arrays.importance).sum()))
+    return ErrorShares(causes=sums.cpu(), power=float((codes.square() * arrays.importance).sum()))
 
 
 def _behind(share: Tensor, variance: Tensor | None) -> Tensor | None:
