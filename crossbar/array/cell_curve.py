@@ -58,7 +58,8 @@ def cell_curve(placement: Placement, config: CrossbarConfig, cells: ProgrammedCe
 
     Without wires it is exact: one matrix for `Sinh`, three for `Cubic`, at most as many as measured conductances for
     `Tabulated`, one for every pulse for any other law. Behind wires every matrix is the transfer matrix of the array with
-    its cells at the operating point of that pulse.
+    its cells at the operating point of that pulse. On one thread a collapsed read with `Sinh` takes 1.3 times that of ohmic
+    cells, a tiled one 1.0 to 1.5 times; with `Cubic` they take 3.6 to 3.8 and 2.8 to 3.5 times.
 
     Parameters
     ----------
@@ -80,7 +81,7 @@ def curve_of(placement: Placement, config: CrossbarConfig, conductance: Tensor) 
     if law is None or not config.bends_pulses:
         return None
     largest = 2 ** (config.inputs.pulse_bits or 1) - 1
-    chosen, shares = choose_pulses(*_shapes(law, config, conductance, largest))
+    chosen, shares = choose_pulses(*_shapes(law, config, conductance.detach(), largest))
     with torch.autocast(conductance.device.type, enabled=False):
         matrices = [read_transfer(placement, config, conductance, pulse=pulse / largest) for pulse in chosen[1:]]
     worth = shares * torch.tensor(chosen, dtype=shares.dtype, device=shares.device)[:, None]

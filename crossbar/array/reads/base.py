@@ -133,9 +133,8 @@ class AbstractRead(nn.Module, ABC):
             worth = torch.cat([worth, (whole - worth[0])[None]])
             bends.append((digital * placement.scale).to(self.weight))
         self.code_worth = worth
-        self.bent_weights = self.weight.new_zeros(len(bends), *self.weight.shape)
-        for kept, bend in zip(self.bent_weights, bends, strict=True):
-            kept.copy_(bend.t())
+        none = self.weight.new_zeros(0, *self.weight.shape)
+        self.bent_weights = torch.cat([none, *(bend.t()[None] for bend in bends)])
 
 
 def offset_output(placement: Placement, config: CrossbarConfig) -> Tensor | None:

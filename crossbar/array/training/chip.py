@@ -6,6 +6,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from crossbar.array.cell_curve import curve_of
 from crossbar.array.cell_noise import cell_noise
 from crossbar.array.converter_steps import errors_of_units
 from crossbar.array.operation_units import split_rows
@@ -72,6 +73,7 @@ def fresh_chip(
         calibrated_steps=steps,
         gain=None,
         common=None,
+        curve=curve_of(placement, config, conductance),
     )
 
 

@@ -17,7 +17,7 @@ def seen_config(config: CrossbarConfig) -> CrossbarConfig:
         read_noise=device.read_noise if training.read_noise else None,
         drift=device.drift if training.time > 0 else None,
         stuck=device.stuck if training.stuck_cells == "drawn" else None,
-        current_voltage=None,
+        current_voltage=device.current_voltage if training.current_voltage else None,
         validity=None,
     )
     return replace(
@@ -37,6 +37,7 @@ def needs_cells(config: CrossbarConfig) -> bool:
         seen.wires.ideal
         and seen.device.drift is None
         and seen.device.stuck is None
+        and not seen.bends_pulses
         and seen.adc is None
         and config.training.stuck_cells != "chip"
     )
@@ -51,7 +52,7 @@ def left_out(config: CrossbarConfig) -> tuple[str, ...]:
         "stuck cells": device.stuck is not None and training.stuck_cells == "none",
         "drift": device.drift is not None and training.time == 0,
         "wires": not (config.wires.ideal or training.wires),
-        "current-voltage curve": config.bends_pulses,
+        "current-voltage curve": config.bends_pulses and not training.current_voltage,
         "ADC": config.adc is not None and not training.adc,
     }
     return tuple(name for name, missing in present.items() if missing)

@@ -333,3 +333,38 @@ def test_behind_wires_reads_agree_with_newton(name, sparse):
     error = (array.read_vectors(codes, digital=False) - wanted).square().mean().sqrt() / size
     assert error < bounds[sparse]
     assert error < 0.2 * (ohmic - wanted).square().mean().sqrt() / size
+
+
+@pytest.mark.parametrize("law", LAWS)
+@pytest.mark.parametrize("adc", [None, xb.ADC(bits=7)])
+def test_training_with_the_curve_reads_what_the_chip_reads(law, adc):
+    training = xb.TrainingEffects(current_voltage=True, adc=adc is not None)
+    mapping = xb.MappingConfig(encoding="offset")
+    analog = programmed(config_with(LAWS[law], training=training, adc=adc, mapping=mapping))
+    x = torch.rand(4, 20, dtype=torch.float64) - 0.3
+    chip, ideal = analog(x), nn.functional.linear(x, analog.weight, analog.bias)
+    assert "current-voltage" not in repr(analog.train())
+    torch.testing.assert_close(analog(x), chip, rtol=1e-7, atol=1e-7)
+    assert (chip - ideal).abs().max() > 0.02 * ideal.abs().max()
+
+
+@pytest.mark.parametrize("law", ["sinh", "cubic"])
+def test_gradients_of_weights_go_through_the_curve(law):
+    training = xb.TrainingEffects(current_voltage=True, quantizer=False)
+    analog = programmed(config_with(LAWS[law], training=training, inputs=WHOLE)).train()
+    x = torch.rand(4, 20, dtype=torch.float64)
+    (gradient,) = torch.autograd.grad(analog(x).square().sum(), analog.weight)
+    with torch.no_grad():
+        for output, place in ((0, 3), (4, 11)):
+            before, losses = float(analog.weight[output, place]), []
+            for step in (1e-5, -1e-5):
+                analog.weight[output, place] = before + step
+                losses.append(float(analog(x).square().sum()))
+            analog.weight[output, place] = before
+            slope = (losses[0] - losses[1]) / 2e-5
+            assert abs(float(gradient[output, place]) - slope) < 1e-4 * (1 + abs(slope))
+
+
+def test_training_with_the_curve_needs_codes():
+    with pytest.raises(ValueError, match="`current_voltage` needs pulses"):
+        xb.TrainingEffects(current_voltage=True, inputs=False)
