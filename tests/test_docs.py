@@ -7,6 +7,7 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import torch
 
 import crossbar as xb
 
@@ -43,6 +44,21 @@ def test_the_page_on_transformers_runs():
     pytest.importorskip("transformers", reason="transformers is not installed")
     text = (DOCS / "how_to" / "transformers.md").read_text("utf-8")
     exec(program(text, r"^```\{code-block\} python\n:class: with-transformers\n(.*?)^```$"), {"__name__": "page"})
+
+
+def test_what_the_readme_says_on_transformers_runs():
+    transformers = pytest.importorskip("transformers", reason="transformers is not installed")
+    text = (DOCS.parent / "README.md").read_text("utf-8")
+    section = re.search(r"^## Transformers\n(.*?)^## ", text, re.DOTALL | re.MULTILINE)[1]
+    torch.manual_seed(0)
+    small = transformers.GPT2Config(
+        n_layer=2, n_head=2, n_embd=32, n_positions=64, vocab_size=128, bos_token_id=0, eos_token_id=None
+    )
+    tokens = torch.randint(0, 128, (4, 16))
+    prompt = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+    given = {"xb": xb, "gpt": transformers.GPT2LMHeadModel(small).eval(), "batches": [prompt], "prompt": prompt}
+    exec(program(section), given)
+    assert given["text"].shape == (4, 48)
 
 
 def test_every_field_of_a_config_has_its_row():
