@@ -171,21 +171,23 @@ def test_a_convolution_pads_with_what_drives_nothing():
         torch.testing.assert_close(*outputs, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("law", ["sinh", "cubic"])
 @pytest.mark.parametrize(("plan", "adc"), [("collapsed", None), ("tiled", None), ("auto", xb.ADC(bits=12))])
-def test_read_noise_is_the_same_share_of_the_current_at_every_voltage(plan, adc):
+def test_read_noise_is_the_same_share_of_the_current_at_every_voltage(plan, adc, law):
     device = replace(DEVICE, read_noise=RelativeReadNoise(ratio=0.1, draw="read"))
-    config = config_with(LAWS["sinh"], device=device, plan=plan, inputs=WHOLE, adc=adc)
+    config = config_with(LAWS[law], device=device, plan=plan, inputs=WHOLE, adc=adc)
     analog = programmed(config, inputs=6, outputs=3)
     codes = torch.tensor([[3.0, 5, 7, 2, 6, 4]], dtype=torch.float64).expand(4000, 6)
     spread = analog.array.read_vectors(codes, digital=False).std(0)
     placement = analog.array.placement
     step = device.window.span / (2 ** placement.column_bits.double() - 1)
-    drive = 15 * torch.sinh(codes[0] / 15 * VOLTAGE / 0.1) / np.sinh(VOLTAGE / 0.1)
     cells = conductance_at(device, analog.array.cells, 0.0).masked_fill(~placement.present, 0).double()
     variance = torch.zeros(3, dtype=torch.float64)
     for tile in range(placement.tiles):
         rows = placement.row_index[tile]
-        seen = (drive[rows.clamp(min=0).long()] * (rows >= 0))[:, None] * 0.1 * cells[tile]
+        small = small_signal(LAWS[law], cells[tile])
+        voltage = (codes[0, rows.clamp(min=0).long()] * VOLTAGE / 15)[:, None].expand_as(small)
+        seen = 0.1 * LAWS[law].current(voltage, small) * 15 / VOLTAGE
         worth = placement.column_significance[tile] / step[tile]
         for line, output in enumerate(placement.column_index[tile].tolist()):
             if output >= 0:
