@@ -110,52 +110,79 @@ class Wired:
         return xb.convert_to_analog(copy.deepcopy(model), replace(self.config, training=effects), overrides=parts)
 
 
-def wires_part(results: Results, folder: Path, name: str, wired: Wired) -> None:
-    """Measure a network as programmed, with matched gains, after noise injection, and trained through the wires."""
-    data, test = mnist(folder, wired.kind)
-    model = software(wired.kind, folder, results.path)
-    digital = accuracy(model, test)
-    through = f"{name}, trained through the wires"
+def record(
+    results: Results, row: str, chip: nn.Module, wired: Wired, folder: Path, *, seconds: float, steps: int
+) -> None:
+    """Program the chip of a trained model and keep its accuracy."""
+    test = mnist(folder, wired.kind)[1]
+    results.add(
+        row=row,
+        chip=0,
+        accuracy=programmed_accuracy(chip, test),
+        digital=accuracy(software(wired.kind, folder, results.path), test),
+        seconds=seconds,
+        steps=steps,
+        images=len(test.labels),
+        arrays=sum(layer.array.placement.tiles for layer in xb.analog_layers(chip)),
+    )
 
-    def record(row: str, measured: nn.Module, seconds: float, steps: int) -> None:
-        figure = programmed_accuracy(measured, test)
-        arrays = sum(layer.array.placement.tiles for layer in xb.analog_layers(measured))
-        results.add(
-            row=row, chip=0, accuracy=figure, digital=digital, seconds=seconds, steps=steps, images=len(test.labels),
-            arrays=arrays,
-        )  # fmt: skip
 
-    def matched(effects: xb.TrainingEffects | None = None) -> tuple[nn.Module, float]:
-        chip = wired.chip(model, effects)
-        xb.program_analog_weights(chip, seed=0)
-        start = time.process_time()
-        match_output_gains(chip, [data.images[:200]])
-        return chip, time.process_time() - start
+def matched(
+    results: Results, wired: Wired, folder: Path, effects: xb.TrainingEffects | None = None
+) -> tuple[nn.Module, float]:
+    """Return a chip of the network trained in software whose gains are matched, and the CPU seconds."""
+    chip = wired.chip(software(wired.kind, folder, results.path), effects)
+    xb.program_analog_weights(chip, seed=0)
+    start = time.process_time()
+    match_output_gains(chip, [mnist(folder, wired.kind)[0].images[:200]])
+    return chip, time.process_time() - start
 
+
+def through_wires(results: Results, folder: Path, name: str, wired: Wired) -> None:
+    """Measure a network as programmed, with matched gains, and trained through the wires."""
     if not results.find(f"{name}, as programmed"):
-        record(f"{name}, as programmed", wired.chip(model), 0.0, 0)
+        chip = wired.chip(software(wired.kind, folder, results.path))
+        record(results, f"{name}, as programmed", chip, wired, folder, seconds=0.0, steps=0)
     if not results.find(f"{name}, gains matched"):
-        record(f"{name}, gains matched", *matched(), 0)
-    if not results.find(through):
-        chip, seconds = matched(xb.TrainingEffects(wires=True))
+        chip, seconds = matched(results, wired, folder)
+        record(results, f"{name}, gains matched", chip, wired, folder, seconds=seconds, steps=0)
+    row = f"{name}, trained through the wires"
+    if not results.find(row):
+        chip, seconds = matched(results, wired, folder, xb.TrainingEffects(wires=True))
+        data = mnist(folder, wired.kind)[0]
         seconds += train(chip, data, steps=wired.steps, rate=wired.rate, batch=wired.batch)
-        record(through, chip, seconds, wired.steps)
+        record(results, row, chip, wired, folder, seconds=seconds, steps=wired.steps)
+
+
+def beside(results: Results, folder: Path, name: str, wired: Wired) -> None:
+    """Measure what stands beside it: noise injection, and as many more steps in software."""
+    data, test = mnist(folder, wired.kind)
     if not results.find(f"{name}, noise injection"):
-        chip, seconds = matched()
+        chip, seconds = matched(results, wired, folder)
         for _ in range(2):
             xb.program_analog_weights(chip, seed=0)
             start = time.process_time()
             inject_output_shifts(chip, [data.images[:200]])
-            seconds += time.process_time() - start + train(chip, data, steps=NIA_STEPS, rate=1e-3)
-        record(f"{name}, noise injection", chip, seconds, 2 * NIA_STEPS)
-    if not results.find(f"{name}, software trained on"):
-        # What as many more steps win without wires.
-        further = copy.deepcopy(model)
+            seconds += time.process_time() - start + train(chip, data, steps=NIA_STEPS, rate=wired.rate)
+        row = f"{name}, noise injection"
+        record(results, row, chip, wired, folder, seconds=seconds, steps=2 * NIA_STEPS)
+    if not results.find(f"{wired.kind}, software trained on"):
+        further = copy.deepcopy(software(wired.kind, folder, results.path))
         seconds = train(further, data, steps=wired.steps, rate=wired.rate, batch=wired.batch)
         results.add(
-            row=f"{name}, software trained on", chip=0, digital=accuracy(further, test), seconds=seconds,
-            steps=wired.steps, images=len(test.labels),
-        )  # fmt: skip
+            row=f"{wired.kind}, software trained on",
+            chip=0,
+            digital=accuracy(further, test),
+            seconds=seconds,
+            steps=wired.steps,
+            images=len(test.labels),
+        )
+
+
+def mlp_config(rows: int) -> xb.CrossbarConfig:
+    """Return arrays of so many rows without converters."""
+    mapping = xb.MappingConfig(rows=rows, cols=128, cell_bits=7)
+    return xb.CrossbarConfig(device=MLP_DEVICE, wires=MLP_WIRES, mapping=mapping)
 
 
 LENET = xb.CrossbarConfig(
@@ -167,21 +194,23 @@ LENET = xb.CrossbarConfig(
 LENET_WIRED = Wired(kind="lenet", config=LENET, steps=80, rate=8e-4, batch=256)
 
 
-def run_lenet(results: Results, folder: Path) -> None:
-    """LeNet-5 on 64x64 arrays, each packed towards drivers and converters."""
-    wires_part(results, folder, "LeNet-5 64x64", LENET_WIRED)
+FAR = replace(LENET_WIRED, first=replace(LENET, wires=NIA_FAR))
+WIRED = {
+    "LeNet-5 64x64, first layer far from its converters": FAR,
+    "LeNet-5 64x64": LENET_WIRED,
+    "784-100-10, 128 rows": Wired(kind="mlp", config=mlp_config(128), steps=120, rate=1e-3, batch=1000),
+    "784-100-10, untiled": Wired(kind="mlp", config=mlp_config(784), steps=60, rate=1e-3, batch=1000),
+}
 
 
-def run_lenet_far(results: Results, folder: Path) -> None:
-    """NIA's table, with the first layer where its code has it."""
-    far = replace(LENET_WIRED, first=replace(LENET, wires=NIA_FAR))
-    wires_part(results, folder, "LeNet-5 64x64, first layer far from its converters", far)
+def run_mnist(kind: str, results: Results, folder: Path) -> None:
+    """Measure LeNet-5 or 784-100-10 behind wires."""
+    for name, wired in WIRED.items():
+        if wired.kind == kind:
+            through_wires(results, folder, name, wired)
 
 
-def run_mlp(results: Results, folder: Path) -> None:
-    """784-100-10 in one array and in arrays of 128 rows."""
-    for name, rows, steps in (("784-100-10, 128 rows", 128, 120), ("784-100-10, untiled", 784, 80)):
-        config = xb.CrossbarConfig(
-            device=MLP_DEVICE, wires=MLP_WIRES, mapping=xb.MappingConfig(rows=rows, cols=128, cell_bits=7)
-        )
-        wires_part(results, folder, name, Wired(kind="mlp", config=config, steps=steps, rate=1e-3, batch=1000))
+def run_beside(results: Results, folder: Path) -> None:
+    """Measure what stands beside the first network of each kind."""
+    for name in ("LeNet-5 64x64, first layer far from its converters", "784-100-10, 128 rows"):
+        beside(results, folder, name, WIRED[name])

@@ -11,7 +11,7 @@ Seconds are CPU seconds of one thread. Seeds are 0 unless a row says otherwise.
 import argparse
 from collections.abc import Callable
 from dataclasses import replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import torch
@@ -19,7 +19,7 @@ import torch
 import crossbar as xb
 import devices
 from benchmarks.compensation import Results
-from benchmarks.through_wires import run_lenet, run_lenet_far, run_mlp
+from benchmarks.through_wires import mnist, run_beside, run_mnist, software
 from benchmarks.training_loop import train
 from calibration import (
     adapt_batchnorm,
@@ -72,13 +72,35 @@ def run_silicon(results: Results, folder: Path) -> None:
         config = xb.CrossbarConfig(device=SILICON[name], mapping=xb.MappingConfig(rows=256, cols=256, cell_bits=7))
         analog = xb.convert_to_analog(model, config, overrides={"fc": None}).eval()
         xb.program_analog_weights(analog, seed=0)
-        xb.drift_analog_weights(analog, TIMES[when])
+        xb.drift_analog_weights(analog, TIMES[when], seed=0)
         figures = {"as it is": accuracy(analog, test)}
         compensate_drift(analog)
         figures["drift factor"] = accuracy(analog, test)
         adapt_batchnorm(analog, batches)
         figures["new statistics"] = accuracy(analog, test)
         results.add(row=row, chip=0, digital=_software_accuracy(folder, steps), seconds=seconds, steps=steps, **figures)
+
+
+def run_silicon_mnist(results: Results, folder: Path) -> None:
+    """LeNet-5 on the same devices, not trained for them, with one factor a layer for the drift."""
+    test = mnist(folder, "lenet")[1]
+    model = software("lenet", folder, results.path)
+    for name, when in [(name, when) for name in SILICON for when in TIMES]:
+        row = f"{name}, LeNet-5, {when}"
+        if results.find(row):
+            continue
+        config = xb.CrossbarConfig(device=SILICON[name], mapping=xb.MappingConfig(rows=256, cols=256, cell_bits=7))
+        analog = xb.convert_to_analog(model, config).eval()
+        figures = []
+        for seed in range(3):
+            xb.program_analog_weights(analog, seed=seed)
+            xb.drift_analog_weights(analog, TIMES[when], seed=seed)
+            compensate_drift(analog)
+            figures.append(accuracy(analog, test))
+        mean = sum(figures) / len(figures)
+        results.add(
+            row=row, chip=0, chips=3, digital=accuracy(model, test), images=len(test.labels), **{"drift factor": mean}
+        )
 
 
 @cache
@@ -94,16 +116,15 @@ ONE_BIT = xb.MappingConfig(
 EIGHT_BITS = xb.CrossbarConfig(mapping=xb.MappingConfig(rows=128, cols=128, cell_bits=1))
 
 
-def run_ternary(results: Results, folder: Path) -> None:
+def run_ternary(branched: bool, results: Results, folder: Path) -> None:
     """ResNet-20 with ternary weights on one-bit cells; the first layer has eight bits, the classifier is digital."""
     data, test = load_cifar10(folder, train=20000, test=1000)
     config = xb.CrossbarConfig(mapping=ONE_BIT, inputs=xb.InputConfig(bits=8, dac_bits=1))
     keep = {"conv1": replace(EIGHT_BITS, inputs=config.inputs), "fc": None}
-    for name, branches, steps in (
-        ("ternary, as rounded", 1, 0),
-        ("ternary, trained", 1, TERNARY_STEPS),
-        ("two branches, trained", 2, TERNARY_STEPS // 2),
-    ):
+    rows = [("ternary, as rounded", 1, 0), ("ternary, trained", 1, TERNARY_STEPS)]
+    if branched:
+        rows = [("two branches, as rounded", 2, 0), ("two branches, trained", 2, TERNARY_STEPS // 4)]
+    for name, branches, steps in rows:
         if results.find(name):
             continue
         digital = load_resnet20(folder)
@@ -161,18 +182,20 @@ def run_pruning(results: Results, folder: Path) -> None:
 
 
 NOISY = replace(devices.RRAM, levels=None, drift=None)
-NOISE_STEPS, TERNARY_STEPS, PRUNING_STEPS = 160, 300, 40
+NOISE_STEPS, TERNARY_STEPS, PRUNING_STEPS = 100, 240, 40
 """Batches of 64 images, as many as a few CPU minutes hold."""
 SILICON_IMAGES = 500
 """First test images of the silicon rows; as many training images measure the statistics."""
 
 
 PARTS: dict[str, Callable[[Results, Path], None]] = {
-    "lenet far": run_lenet_far,
-    "mlp": run_mlp,
-    "lenet": run_lenet,
+    "lenet": partial(run_mnist, "lenet"),
+    "mlp": partial(run_mnist, "mlp"),
+    "beside": run_beside,
     "silicon": run_silicon,
-    "ternary": run_ternary,
+    "silicon mnist": run_silicon_mnist,
+    "ternary": partial(run_ternary, False),
+    "branches": partial(run_ternary, True),
     "pruning": run_pruning,
 }
 

@@ -16,6 +16,7 @@ class LearnedNoise(AbstractTrainingNoise):
     """`W + factor * std(W) * N(0, 1)` with a `factor` that each layer learns: parametric noise injection.
 
     He, Rakin and Fan, "Parametric noise injection", CVPR 2019 (arXiv 1811.09310), equations 2 to 5; they begin at 0.25.
+    (Their code, github.com/elliothe/CVPR_2019_PNI, also has a factor for each output or weight.)
     The factor is the parameter `array.noise_factor` of a layer. Under the plain loss alone it shrinks: train it with what
     the network shall withstand in the loss (adversarial inputs in the paper).
 

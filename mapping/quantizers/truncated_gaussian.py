@@ -25,7 +25,7 @@ class TruncatedGaussianQuantizer(AbstractQuantizer):
     weights, 19 % of the squares left. t = 0 gives binary weights of `0.7979 s`, the mean of |w| (XNOR-Net, Rastegari et
     al., ECCV 2016), with 36 % left. He and Fan, "Simultaneously optimizing weight and quantizer of ternary neural network
     using truncated Gaussian approximation", CVPR 2019, put this scale for the mean over weights, so that it moves evenly
-    as they train.
+    as they train; there the threshold learns too (github.com/elliothe/Ternarized_Neural_Network), here it is given.
 
     Parameters
     ----------
