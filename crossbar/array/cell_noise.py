@@ -114,7 +114,8 @@ def _evenness(config: CrossbarConfig) -> float:
 def _responses(conductance: Tensor, config: CrossbarConfig) -> Tensor:
     """Return the parts of what noise of cells does side by side, (tiles, rows, 3 * cols)."""
     operating = operating_conductance(conductance, config)
-    own, taken, left = noise_response(operating, config.wires)
+    at_once = config.parallel_rows if config.undriven == "grounded" else None  # others are open
+    own, taken, left = noise_response(operating, config.wires, at_once=at_once)
     if operating is conductance:
         return torch.cat([own, taken, left], -1)
     share = torch.where(conductance > 0, operating / conductance, 1)  # of what a cell has at the read voltage

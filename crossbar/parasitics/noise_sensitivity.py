@@ -30,11 +30,11 @@ def noise_sensitivity(conductance: Tensor, wires: Wires) -> tuple[Tensor, Tensor
     wires
         Wire resistances.
     """
-    own, common, _, _ = _sensitivities(conductance, wires)
+    own, common, _, _ = _sensitivities(conductance, wires, conductance.shape[-2])
     return own, common
 
 
-def noise_response(conductance: Tensor, wires: Wires) -> tuple[Tensor, Tensor, Tensor]:
+def noise_response(conductance: Tensor, wires: Wires, *, at_once: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Return what noise of each cell sends to its output by its own drive, what the line's current takes, what is left.
 
     For inputs `x` that give a bit line the current `I`, a change of a cell's conductance changes its output by
@@ -48,13 +48,18 @@ def noise_response(conductance: Tensor, wires: Wires) -> tuple[Tensor, Tensor, T
         `(..., rows, cols)` [S].
     wires
         Wire resistances.
+    at_once
+        Rows that are driven together, in units from the last row on, the others grounded; None: all. Every unit takes an
+        adjoint pass more.
     """
-    own, common, together, transfer = _sensitivities(conductance, wires)
-    total = transfer.sum(-2, keepdim=True)
+    rows = conductance.shape[-2]
+    own, common, left, transfer = _sensitivities(conductance, wires, rows if at_once is None else at_once)
+    total = torch.empty_like(transfer)
+    for unit in _units(rows, rows if at_once is None else at_once):
+        total[..., unit, :] = transfer[..., unit, :].sum(-2, keepdim=True)
     # A line with hardly any current raises no voltage; its share of one may overflow.
     carries = total > _HARDLY * total.amax((-2, -1), keepdim=True) if total.numel() else total > 0
     taken = (own - common).masked_fill(~carries, 0) / torch.where(carries, total, 1)
-    left = torch.where(common > 0, together / torch.where(common > 0, common, 1), 1).clamp_(0, 1)
     return own, taken, left
 
 
@@ -85,8 +90,8 @@ def noise_share(own: Tensor, common: Tensor, transfer: Tensor, *, evenness: floa
     return share.clamp_(min=0)
 
 
-def _sensitivities(conductance: Tensor, wires: Wires) -> tuple[Tensor, ...]:
-    """Return both derivatives, that of the sum of all outputs with all driven, and the transfer matrices."""
+def _sensitivities(conductance: Tensor, wires: Wires, at_once: int) -> tuple[Tensor, ...]:
+    """Return both derivatives, the second for rows driven `at_once`, `left` of `noise_response`, and transfer matrices."""
     rows, cols = conductance.shape[-2:]
     if wires.ideal or not conductance.numel():
         return *(torch.ones_like(conductance) for _ in range(3)), conductance
@@ -94,7 +99,7 @@ def _sensitivities(conductance: Tensor, wires: Wires) -> tuple[Tensor, ...]:
     with torch.inference_mode(False), torch.enable_grad():
         arrays = conductance.detach().reshape(-1, rows, cols).clone()
         groups = torch.split(arrays, max(1, CELLS_AT_ONCE // (rows * cols)))
-        found = [_derivatives(group.clone().requires_grad_(), wires, signs) for group in groups]
+        found = [_derivatives(group.clone().requires_grad_(), wires, signs, at_once) for group in groups]
     return tuple(torch.cat(parts).view(conductance.shape) for parts in zip(*found, strict=True))
 
 
@@ -106,17 +111,40 @@ def _signs(rows: int, cols: int, like: Tensor) -> Tensor:
     return (2 * bits - 1).to(like)
 
 
-def _derivatives(cells: Tensor, wires: Wires, signs: Tensor) -> tuple[Tensor, ...]:
+def _derivatives(cells: Tensor, wires: Wires, signs: Tensor, at_once: int) -> tuple[Tensor, ...]:
     """Return what `_sensitivities` does for `(arrays, rows, cols)`; the first two are means over probes."""
     rows = cells.shape[-2]
     transfer = transfer_matrix(cells, wires)
-    means: list[Tensor] = []
-    for kind in range(2):
+
+    def derivative(weight: Tensor) -> Tensor:
+        """Return the gradient of the weighted sum of all entries."""
+        (gradient,) = torch.autograd.grad(transfer, cells, weight.expand_as(transfer), retain_graph=True)
+        return gradient
+
+    def mean(kind: int, driven: Tensor, probes: Tensor) -> Tensor:
+        """Return the mean over probes, with signs of the inputs `driven` (rows, 1)."""
         mean = torch.zeros_like(cells)
-        for probe in signs:
-            sign = probe[kind, :rows, None] * probe[kind, rows:]
-            (gradient,) = torch.autograd.grad(transfer, cells, sign.expand_as(transfer), retain_graph=True)
-            mean.addcmul_(sign, gradient, value=1 / len(signs))
-        means.append(mean)
-    (together,) = torch.autograd.grad(transfer.sum(), cells)
-    return *means, together, transfer.detach()
+        for probe in probes:
+            sign = probe[kind, :rows, None] * driven * probe[kind, rows:]
+            mean.addcmul_(sign, derivative(sign), value=1 / len(probes))
+        return mean
+
+    every = torch.ones_like(cells[0, :, :1])
+    own, common = mean(0, every, signs), mean(1, every, signs)
+    together = derivative(every.expand_as(cells[0]))
+    left = torch.where(common > 0, together / torch.where(common > 0, common, 1), 1).clamp_(0, 1)
+    units = _units(rows, at_once)
+    if at_once == 1:
+        common = own
+    elif len(units) > 1:  # one probe each: there are as many as units to average over
+        common = torch.empty_like(cells)
+        for number, unit in enumerate(units):
+            driven = torch.zeros_like(every)
+            driven[unit] = 1
+            common[:, unit] = mean(1, driven, signs[number % len(signs)][None])[:, unit]
+    return own, common, left, transfer.detach()
+
+
+def _units(rows: int, at_once: int) -> list[slice]:
+    """Return the rows that are driven together, from the last on."""
+    return [slice(max(0, last - at_once), last) for last in range(rows, 0, -at_once)]

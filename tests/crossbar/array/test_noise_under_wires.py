@@ -142,6 +142,7 @@ ARRANGEMENTS = {
     "analog subtraction of both signs": ("both signs", {"encoding": "differential"}, {"adc": FINE_ANALOG}),
     "slices": ("random bits", {"cell_bits": 2}, {"adc": xb.ADC(bits=14, range="column")}),
     "squeezed": ("whole codes", {"cell_bits": 1, "squeezed_planes": 1}, {}),
+    "units, grounded": ("whole codes", {}, {"parallel_rows": 6}),
     "units, open": ("whole codes", {}, {"parallel_rows": 6, "undriven": "open"}),
     "reference column": ("whole codes", {"reference_column": True}, {}),
 }
