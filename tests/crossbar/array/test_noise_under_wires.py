@@ -136,6 +136,7 @@ def test_a_sampled_read_is_the_circuit():
 
 
 ARRANGEMENTS = {
+    "bits through pairs": ("bit-serial codes", {"encoding": "differential"}, {"adc": FINE_ANALOG}),
     "pairs": ("whole codes", {"encoding": "differential"}, {}),
     "pairs on word lines": ("both signs", {"encoding": "differential", "pairs": "word_lines"}, {}),
     "analog subtraction": ("whole codes", {"encoding": "differential"}, {"adc": FINE_ANALOG}),

@@ -10,6 +10,9 @@ from crossbar.array.reads.noise_precision import variance_type
 from crossbar.array.solved import SolvedArrays
 from mapping.ranks import rank_among_equals
 
+_UNEVEN = 0.1
+"""Share of a variance up to which rows may differ in what the rise of their bit line takes of it."""
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class NoiseTables:
@@ -27,6 +30,9 @@ class NoiseTables:
     """What it adds by its square, (lines of a conversion, conversions)."""
     partner: Tensor | None = None
     """Transfer matrices of the bit lines that are subtracted, (conversions, rows)."""
+    falls: Tensor | None = None
+    """In place of those three, for pulses of one bit: `v, w` and, of pairs, `u` of the variance `P + I (v P + w I) + u P^2`
+    of the first term `P` and the current `I` of a conversion, (2 or 3, conversions)."""
     together: Tensor | None = None
     """What normals `z` of conversions lose to be correlated as the outputs of an array are: `together @ (together.T @ z)`,
     (conversions, arrays of a block)."""
@@ -58,13 +64,52 @@ def noise_tables(solved: SolvedArrays, found: Conversions, codes_per_siemens: Te
     partner = (
         None if found.partner is None else by_conversion(solved.signed_transfer, found.partner) * codes_per_siemens
     )
+    rise_square = per_line(cells * taken.square()).sum(2) * apart[:, 0]
+    inputs = solved.config.inputs
+    if inputs.pulse_bits == 1 and inputs.negative != "bipolar" and not solved.placement.has_opposite_rows:
+        falls = _falls(variance, rise, rise_square, per_line(solved.transfer).sum(2) * codes_per_siemens[:, 0])
+        if falls is not None:
+            return NoiseTables(variance=variance.to(kind), falls=falls, together=together)
     return NoiseTables(
         variance=variance.to(kind),
         rise=rise.to(kind),
-        rise_square=per_line(cells * taken.square()).sum(2) * apart[:, 0],
+        rise_square=rise_square,
         partner=None if partner is None else partner.to(kind),
         together=together,
     )
+
+
+def _falls(variance: Tensor, rise: Tensor, rise_square: Tensor, reach: Tensor) -> Tensor | None:
+    """Return `NoiseTables.falls`, or None where the rise of bit lines differs too much from row to row.
+
+    Pulses of one bit are their own squares, so that `x @ rise` is `x^2 @ variance` times their mean ratio, but for how that
+    differs from row to row; and the currents of a pair, of which a read has the difference, add up to the same share of
+    their largest sum as the variance, but for chance.
+
+    Parameters
+    ----------
+    variance, rise, rise_square
+        As `NoiseTables`, (conversions, rows), (lines, conversions, rows), (lines, conversions).
+    reach
+        Currents of bit lines with all rows driven, (lines, conversions).
+    """
+    total = variance.sum(1)
+    carries = (total > 0) & (rise.sum((0, 2)) > 0)
+    total = torch.where(carries, total, 1)
+    steepness = torch.where(carries, rise.sum(2) / total, 0)  # (lines, conversions)
+    ratio = rise.sum(0) / torch.where(variance > 0, variance, 1)
+    unevenness = ((ratio - steepness.sum(0)[:, None]).square() * variance).sum(1) / total
+    missed = torch.where(carries, unevenness.sqrt() * reach.mean(0) / 2, 0)  # where half of the rows are driven
+    if len(missed) and float(missed.mean()) > _UNEVEN:
+        return None
+    square = torch.where(carries, rise_square, 0)
+    if len(rise) == 1:
+        return torch.stack([-steepness[0], square[0]])
+    both = torch.where(carries, reach.sum(0) / total, 0)
+    sign = torch.tensor([1.0, -1.0], dtype=total.dtype, device=total.device)[:, None]
+    u = ((square * both / 2 - steepness).sum(0) * both) / 2
+    v = (sign * (square * both - steepness)).sum(0) / 2
+    return torch.stack([v, square.sum(0) / 4, u])
 
 
 def _correlated(solved: SolvedArrays, found: Conversions, correlation: Tensor) -> tuple[Tensor, Tensor]:

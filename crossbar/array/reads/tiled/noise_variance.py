@@ -27,6 +27,13 @@ def noise_variance(currents: Tensor, drive: Tensor, tables: ReadTables, run: Blo
     low = drive.to(tables.variance.dtype)
     power = low if bits else (drive * drive).to(tables.variance.dtype)
     variance = product(run.rows_of(tables.variance), power).to(currents.dtype)
+    if tables.falls is not None:
+        v, w, *u = tables.falls[:, run.conversion_slice].view(-1, *currents.shape[:2], 1)
+        falls = currents * w
+        if not u:
+            return variance.addcmul_(currents, falls.addcmul_(variance, v)).clamp_(min=0)
+        square = (variance * u[0]).addcmul_(currents, v)
+        return variance.addcmul_(variance, square).addcmul_(currents, falls).clamp_(min=0)
     if tables.rise is None or tables.rise_square is None:
         return variance
     lines = [currents]

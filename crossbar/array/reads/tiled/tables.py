@@ -50,6 +50,8 @@ class ReadTables:
     """What it adds by its square, (lines of a conversion, conversions)."""
     partner: Tensor | None = None
     """Transfer matrices of the bit lines that are subtracted, in the type of the variance, (conversions, rows)."""
+    falls: Tensor | None = None
+    """The last three in one for pulses of one bit, as `NoiseTables.falls`, (2 or 3, conversions)."""
     together: Tensor | None = None
     """What noise of conversions of an array has in common, as `NoiseTables.together`, (conversions, arrays of a block)."""
     unit: Tensor | None = None
@@ -140,6 +142,7 @@ def read_tables(
         rise=None if noise is None else noise.rise,
         rise_square=None if noise is None else noise.rise_square,
         partner=None if noise is None else noise.partner,
+        falls=None if noise is None else noise.falls,
         together=None if noise is None else noise.together,
         output=found.output,
         factor=factor,
