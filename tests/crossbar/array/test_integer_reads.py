@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
@@ -62,9 +62,13 @@ def configs(draw):
 
 
 def programmed(config, layer):
-    """Return a programmed analog layer."""
+    """Return a programmed analog layer; a released array may be the partner of one that is subtracted, which is refused."""
     analog = xb.convert_to_analog(layer, config).eval()
-    xb.program_analog_weights(analog)
+    try:
+        xb.program_analog_weights(analog)
+    except ValueError as error:
+        assume("`adc.subtraction=" not in str(error))
+        raise
     return analog
 
 
