@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from crossbar.array.cell_curve import cell_curve
 from crossbar.array.cell_noise import cell_noise
 from crossbar.array.checksum import checksum, state_tensors
+from crossbar.array.clock import stands_still
 from crossbar.array.conversions import Conversions, find_conversions
 from crossbar.array.converter_steps import calibrated_adc, errors_of_units
 from crossbar.array.corrections import CORRECTIONS, Corrections
@@ -257,6 +258,9 @@ class CrossbarArray(nn.Module):
         generator = generator_of(generator, seed)
         if generator is not None:
             self.drift_state = redraw_drift(self.config.device, self.cells, generator=generator).drift_state
+        elif not self.config.wires.ideal and stands_still(self, t):
+            self.time = torch.full_like(self.time, t)
+            return
         self.set_time(t)
 
     @torch.inference_mode(False)
@@ -270,11 +274,11 @@ class CrossbarArray(nn.Module):
     @torch.no_grad()
     def solve(self, t: float | None = None) -> Tensor:
         """Return the transfer matrices that reads see at time `t`, the present one by default [S], (tiles, rows, cols)."""
-        conductance = self._conductance(float(self.time) if t is None else t)
+        conductance = self.conductance(float(self.time) if t is None else t)
         with torch.autocast(conductance.device.type, enabled=False):
             return read_transfer(self.placement, self.config, conductance).contiguous()
 
-    def _conductance(self, t: float) -> Tensor:
+    def conductance(self, t: float) -> Tensor:
         """Return the conductances of all cells at time `t` [S], (tiles, rows, cols)."""
         drawn = {name: getattr(self, name) for name in _CELLS}
         return programmed_conductance(self.placement, self.config.device, drawn, t, target=self.target)
@@ -303,8 +307,10 @@ class CrossbarArray(nn.Module):
             calibrated_steps=self.corrections.converter_steps(),
             gain=self.array_gain(),
             common=self.common,
-            curve=cell_curve(placement, self.config, self.cells, float(self.time)),
-            conductance=self._conductance(float(self.time)) if self.plan.kind == "circuit" else None,
+            curve=cell_curve(placement, self.config, self.cells, float(self.time))
+            if self.config.bends_pulses
+            else None,
+            conductance=self.conductance(float(self.time)) if self.plan.kind == "circuit" else None,
         )
 
     def array_gain(self) -> Tensor | None:
