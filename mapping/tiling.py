@@ -39,7 +39,8 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
     row_sign = torch.where(lines >= 0, 1 - 2 * (lines % layout.word_lines), 1)
     if row_order is not None:
         rows = torch.where(rows >= 0, row_order.to(rows.device)[rows.clamp(min=0)], -1)
-    parts, references = [], 0
+    blocks: list[tuple[Tensor, Tensor]] = []
+    references = 0
     for members in _members(planes, config.slicing, layout):
         # Slices of one output lie side by side: (outputs, members) flattened.
         columns = line_slots(outputs * len(members), config.cols, at_end=False, unit=layout.bit_lines)
@@ -52,10 +53,20 @@ def tile_planes(planes: Planes, scale: Tensor, config: MappingConfig, *, row_ord
             number = outputs + references + torch.arange(len(columns), device=columns.device)[:, None]
             output = torch.where(columns == REFERENCE, number, output)
             references += len(columns)
-        parts.append(_cut(planes, rows, row_sign, output, plane))
+        blocks.append((output, plane))
+    shape = (len(rows) * sum(len(output) for output, _ in blocks), rows.shape[1], blocks[0][0].shape[1])
+    levels, used = planes.levels.new_empty(shape), planes.levels.new_empty(shape, dtype=torch.bool)
+    begin, parts = 0, []
+    for output, plane in blocks:
+        tiles = slice(begin, begin + len(rows) * len(output))
+        _cut(planes, rows, row_sign, output, plane, levels=levels[tiles], used=used[tiles])
+        parts.append(_lines(planes, rows, row_sign, output, plane))
+        begin = tiles.stop
     tensors: dict[str, Any] = {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
     return Placement(
         **tensors,
+        levels=levels,
+        used=used,
         row_shift=torch.zeros_like(tensors["row_index"]),
         scale=scale,
         digital_offset=planes.digital_offset,
@@ -95,20 +106,30 @@ def _members(planes: Planes, slicing: str, layout: PairLayout) -> list[list[int]
     return [[line for plane in own if planes.array[plane] == array for line in lines[plane]] for array in arrays]
 
 
-def _cut(planes: Planes, rows: Tensor, row_sign: Tensor, output: Tensor, plane: Tensor) -> dict[str, Any]:
-    """Cut the planes named by `plane` and `output` (column blocks, cols) into tiles, row block by row block."""
-    row_blocks, column_blocks = len(rows), len(output)
+def _cut(
+    planes: Planes, rows: Tensor, row_sign: Tensor, output: Tensor, plane: Tensor, *, levels: Tensor, used: Tensor
+) -> None:
+    """Cut the planes named by `plane` and `output` (column blocks, cols) into tiles, row block by row block.
+
+    They are written to `levels` and `used`, (tiles, rows, cols).
+    """
     count, inputs, outputs = planes.levels.shape
-    reference = output >= outputs
+    holds_levels = (output >= 0) & (output < outputs)
     partner = (row_sign < 0) * (count // 2)  # (row blocks, rows)
     row_begin = partner * (inputs * outputs) + rows.clamp(min=0) * outputs
     column_begin = plane * (inputs * outputs) + output.clamp(0, outputs - 1)
-    used = (rows >= 0)[:, None, :, None] & (output >= 0)[None, :, None, :]  # (row blocks, column blocks, rows, cols)
-    levels = planes.levels.new_empty(used.shape)
-    for block in range(row_blocks):
-        index = row_begin[block][None, :, None] + column_begin[:, None, :]
-        torch.index_select(planes.levels.view(-1), 0, index.flatten(), out=levels[block].view(-1))
-        fill_outside(levels[block], used[block] & ~reference[:, None, :], 0)
+    for block, (own, known) in enumerate(zip(levels.chunk(len(rows)), used.chunk(len(rows)), strict=True)):
+        index = row_begin[block][None, :, None] + column_begin[:, None, :]  # (column blocks, rows, cols)
+        torch.index_select(planes.levels.view(-1), 0, index.flatten(), out=own.view(-1))
+        there = (rows[block] >= 0)[None, :, None]
+        fill_outside(own, there & holds_levels[:, None, :], 0)
+        known.copy_(there & (output >= 0)[:, None, :])
+
+
+def _lines(planes: Planes, rows: Tensor, row_sign: Tensor, output: Tensor, plane: Tensor) -> dict[str, Tensor]:
+    """Return what the word lines and bit lines of those tiles are."""
+    row_blocks, column_blocks = len(rows), len(output)
+    reference = output >= planes.levels.shape[2]
     significance = torch.tensor(planes.significance, device=plane.device)[plane].masked_fill(reference, 1)
     bits = torch.tensor(planes.bits, device=plane.device)[plane].masked_fill(reference, 1)
 
@@ -117,8 +138,6 @@ def _cut(planes: Planes, rows: Tensor, row_sign: Tensor, output: Tensor, plane: 
         return values.to(torch.int32).repeat(row_blocks, 1)
 
     return {
-        "levels": levels.flatten(0, 1),
-        "used": used.flatten(0, 1),
         "row_index": rows.to(torch.int32).repeat_interleave(column_blocks, 0),
         "row_sign": row_sign.to(torch.int32).repeat_interleave(column_blocks, 0),
         "column_index": per_column(output),

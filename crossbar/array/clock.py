@@ -1,16 +1,18 @@
 """What a chip's clock changes."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable
 
 import torch
+from torch import Tensor
 
-if TYPE_CHECKING:
-    from crossbar.array.crossbar_array import CrossbarArray
+from crossbar.config import CrossbarConfig
 
 
-def stands_still(array: "CrossbarArray", t: float) -> bool:
-    """Return whether reads at `t` seconds are those of the present time, so that no circuit needs to be solved again."""
-    later, now = array.conductance(t), float(array.time)
-    if array.config.fresh_read_noise and t != now:  # which may grow with time
+def stands_still(config: CrossbarConfig, conductance: Callable[[float], Tensor], *, now: float, t: float) -> bool:
+    """Return whether wires need not be solved again at `t` seconds, because reads are those at `now`."""
+    if config.wires.ideal:
         return False
-    return t == now or torch.equal(later, array.conductance(now))
+    later = conductance(t)
+    if config.fresh_read_noise and t != now:  # which may grow with time
+        return False
+    return t == now or torch.equal(later, conductance(now))

@@ -258,7 +258,7 @@ class CrossbarArray(nn.Module):
         generator = generator_of(generator, seed)
         if generator is not None:
             self.drift_state = redraw_drift(self.config.device, self.cells, generator=generator).drift_state
-        elif not self.config.wires.ideal and stands_still(self, t):
+        elif self.programmed_yet and stands_still(self.config, self.conductance, now=float(self.time), t=t):
             self.time = torch.full_like(self.time, t)
             return
         self.set_time(t)
