@@ -27,8 +27,9 @@ def cases(draw):
     groups = draw(st.sampled_from([1, 1, 2, 3, 5]))
     inputs, outputs = draw(st.integers(1, 20)), draw(st.integers(1, 9))
     seed = draw(st.integers(0, 2**16))
-    weight = torch.randn(inputs, outputs * groups, generator=torch.Generator().manual_seed(seed))
-    weight = weight * (torch.rand(weight.shape) > draw(st.sampled_from([0.0, 0.5, 0.95])))
+    generator = torch.Generator().manual_seed(seed)
+    weight = torch.randn(inputs, outputs * groups, generator=generator)
+    weight = weight * (torch.rand(weight.shape, generator=generator) > draw(st.sampled_from([0.0, 0.5, 0.95])))
     weight_bits = draw(st.integers(2, 9))
     config = MappingConfig(
         weight_bits=weight_bits,
