@@ -154,10 +154,10 @@ def run_ternary(branched: bool, results: Results, folder: Path) -> None:
 PRUNED = {
     "dense": ("weights", 0.0, {}),
     "weights": ("weights", 0.5, {"release_empty": True}),
-    "weights, squeezed out": ("weights", 0.5, {"squeezed_planes": 3, "row_order": "sorted"}),
     "rows": ("rows", 0.5, {"release_empty": True, "row_order": "sorted"}),
     "columns": ("columns", 0.5, {"merge_columns": True}),
     "tiles": ("tiles", 0.5, {"release_empty": True}),
+    "weights, squeezed out": ("weights", 0.5, {"squeezed_planes": 3, "row_order": "sorted"}),
 }
 
 
@@ -172,7 +172,8 @@ def run_pruning(results: Results, folder: Path) -> None:
         config = xb.CrossbarConfig(mapping=xb.MappingConfig(**fields))
         model = xb.convert_to_analog(load_resnet20(folder), config, overrides={"fc": None})
         again = prune_groups(model, groups, share=share)
-        seconds = train(model, data, steps=PRUNING_STEPS, rate=5e-4, batch=64, augment=flipped, after_step=again)
+        taught = {"augment": flipped, "after_step": again, "teacher": load_resnet20(folder)}
+        seconds = train(model, data, steps=PRUNING_STEPS, rate=2e-3, batch=64, **taught)
         figures = {}
         for label, device in (("accuracy", devices.Ideal), ("noisy", NOISY)):
             chip = xb.convert_to_analog(
@@ -185,7 +186,7 @@ def run_pruning(results: Results, folder: Path) -> None:
 
 
 NOISY = replace(devices.RRAM, levels=None, drift=None)
-NOISE_STEPS, TERNARY_STEPS, PRUNING_STEPS = 100, 240, 25
+NOISE_STEPS, TERNARY_STEPS, PRUNING_STEPS = 100, 240, 100
 """Batches of 64 images, as many as a few CPU minutes hold."""
 SILICON_IMAGES = 500
 """First test images of the silicon rows; as many training images measure the statistics."""
