@@ -136,7 +136,7 @@ def code_range(x: Tensor, config: InputConfig, *, vector_dimensions: int, static
         return CodeRange(one, one)
     if static_range is not None and static:
         lowest, highest = static_range.unbind()
-    elif not x.numel():
+    elif x.numel() == 0:  # not as a truth value, which torch 2.6 compiles anew for every size
         lowest = highest = x.new_zeros(())
     elif config.range == "batch" or x.shape[:-vector_dimensions].numel() == 1:
         lowest, highest = torch.aminmax(_without_gradient(x))

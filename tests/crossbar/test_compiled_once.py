@@ -61,7 +61,6 @@ def test_a_chip_that_changes_is_not_compiled_again(model):
         torch.testing.assert_close(found, model(torch.ones(4, 16)), rtol=1e-4, atol=1e-5)
 
 
-@pytest.mark.skipif(torch.__version__.startswith("2.6."), reason="torch 2.6 compiles reads anew for every batch size")
 def test_other_batches_are_compiled_once(model):
     graphs = Graphs()
     compiled = torch.compile(model, backend=graphs, fullgraph=True)
