@@ -198,7 +198,7 @@ FAR = replace(LENET_WIRED, first=replace(LENET, wires=NIA_FAR))
 WIRED = {
     "LeNet-5 64x64, first layer far from its converters": FAR,
     "LeNet-5 64x64": LENET_WIRED,
-    "784-100-10, 128 rows": Wired(kind="mlp", config=mlp_config(128), steps=120, rate=1e-3, batch=1000),
+    "784-100-10, 128 rows": Wired(kind="mlp", config=mlp_config(128), steps=300, rate=1e-3, batch=1000),
     "784-100-10, untiled": Wired(kind="mlp", config=mlp_config(784), steps=60, rate=1e-3, batch=1000),
 }
 
