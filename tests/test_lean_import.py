@@ -13,6 +13,7 @@ from crossbar.command_line import main
 assert torch.equal(state, torch.get_rng_state())
 assert (threads, dtype) == (torch.get_num_threads(), torch.get_default_dtype())
 heavy = {"matplotlib", "zarr", "dask", "distributed", "sklearn", "tqdm", "netCDF4", "safetensors", "aihwkit"}
+assert "torch._dynamo" not in set(sys.modules) - before, "the compiler is loaded"
 assert not heavy & {name.partition(".")[0] for name in set(sys.modules) - before}
 """
 

@@ -2,6 +2,7 @@
 
 import multiprocessing
 import multiprocessing.connection
+import multiprocessing.context
 import os
 import signal
 import sys
@@ -32,8 +33,25 @@ def process_pool(workers: int | None = None, *, torch_threads: int = 1) -> Proce
     count = _cpus() if workers is None else workers
     check_integer("workers", count, at_least=1)
     check_integer("torch_threads", torch_threads, at_least=1)
-    spawn = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(count, mp_context=spawn, initializer=_start_worker, initargs=(torch_threads,))
+    return ProcessPoolExecutor(count, mp_context=_QuietContext(), initializer=_start_worker, initargs=(torch_threads,))
+
+
+class _QuietProcess(multiprocessing.context.SpawnProcess):
+    """A process in which Ctrl-C waits until `_start_worker` has said what it does: imports would print where they were."""
+
+    def start(self) -> None:
+        if not hasattr(signal, "pthread_sigmask"):
+            super().start()
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()  # the process inherits what is blocked
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class _QuietContext(multiprocessing.context.SpawnContext):
+    Process = _QuietProcess
 
 
 def _cpus() -> int:
@@ -44,6 +62,8 @@ def _start_worker(torch_threads: int) -> None:
     torch.set_num_threads(torch_threads)
     # Ctrl-C reaches all processes of a terminal: the one that waits says so, the workers end without a word.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

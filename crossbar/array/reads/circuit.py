@@ -11,6 +11,7 @@ from crossbar.array.operating_point import small_signal_conductance
 from crossbar.array.reads.tiled.engine import ReadSettings, read_tiles
 from crossbar.array.reads.tiled.read import AbstractTiledRead
 from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, codes_per_siemens
+from crossbar.array.reads.uncompiled import uncompiled
 from crossbar.array.solved import SolvedArrays
 from crossbar.config import CrossbarConfig
 from crossbar.parasitics import solve_crossbar
@@ -62,7 +63,7 @@ class CircuitRead(AbstractTiledRead):
         """Return the tables as they are."""
         return tables
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled
     def read_codes(self, codes: Tensor, settings: ReadSettings) -> Tensor:
         """Read codes (vectors, inputs) -> (vectors, sums)."""
         return read_tiles(codes.t(), self.tables, self.runs, settings, send=self._currents).t()

@@ -19,6 +19,7 @@ from crossbar.array.programming import as_read, transfer_at
 from crossbar.array.reads.tiled.engine import ReadSettings, convert_and_add
 from crossbar.array.reads.tiled.read import AbstractTiledRead
 from crossbar.array.reads.tiled.tables import ReadTables, codes_per_siemens
+from crossbar.array.reads.uncompiled import uncompiled
 from crossbar.array.solved import SolvedArrays
 from crossbar.config import CrossbarConfig
 
@@ -69,7 +70,7 @@ class SampledRead(AbstractTiledRead):
         """Return the tables as they are."""
         return tables
 
-    @torch.compiler.disable  # type: ignore[untyped-decorator]
+    @uncompiled
     def read_codes(self, codes: Tensor, settings: ReadSettings) -> Tensor:
         """Read codes (vectors, inputs) -> outputs and reference columns in integer weight units, (vectors, sums)."""
         conductance = self.conductance
