@@ -10,9 +10,9 @@ import pytest
 ROOT = Path(__file__).parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 LARGEST = 300_000
-LONG = ("05", "07", "08", "10", "11", "12", "14")
-"""Notebooks that run for 15 s or more; `.ci/run` runs them by `pytest -m slow tests/test_notebooks.py`."""
-RUNS = [pytest.param(path, marks=[pytest.mark.slow] * (path.name[:2] in LONG), id=path.stem) for path in NOTEBOOKS]
+QUICK = ("01", "09")
+"""Notebooks that run with all tests; `.ci/run` runs the others by `pytest -m slow tests/test_notebooks.py`."""
+RUNS = [pytest.param(path, marks=[pytest.mark.slow] * (path.name[:2] not in QUICK), id=path.stem) for path in NOTEBOOKS]
 
 
 @pytest.fixture(params=NOTEBOOKS, ids=lambda path: path.stem)
