@@ -126,7 +126,7 @@ def run_ternary(branched: bool, results: Results, folder: Path) -> None:
     keep = {"conv1": replace(EIGHT_BITS, inputs=config.inputs), "fc": None}
     rows = [("ternary, as rounded", 1, 0), ("ternary, trained", 1, TERNARY_STEPS)]
     if branched:
-        rows = [("two branches, as rounded", 2, 0), ("two branches, trained", 2, TERNARY_STEPS // 4)]
+        rows = [("two branches, as rounded", 2, 0), ("two branches, trained", 2, TERNARY_STEPS)]
     for name, branches, steps in rows:
         if results.find(name):
             continue
