@@ -9,7 +9,6 @@ Prints what MobileNet-v2 takes with groups in arrays of their own and packed, la
 """
 
 import argparse
-import resource
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -22,6 +21,7 @@ from torch import nn
 import crossbar as xb
 import devices
 from benchmarks.resnet import resnet
+from benchmarks.timing import peak_memory
 from mapping import SMECodebook, UniformQuantizer, footprint, map_weight
 from mapping.accounting import BASELINES, dense_footprint
 
@@ -162,11 +162,6 @@ def time_resnet(depth: int, *, wires: bool) -> None:
         print(f"ResNet-{depth}, {name}: {spent}, {torch.get_num_threads()} threads", flush=True)
     tiles = sum(layer.array.placement.tiles for layer in xb.analog_layers(model))
     print(f"{tiles} arrays; peak {peak_memory():.2f} GiB, {before:.2f} GiB of it before")
-
-
-def peak_memory() -> float:
-    """Return the most memory this process has held [GiB]."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
 
 
 class Block(nn.Module):

@@ -1,11 +1,9 @@
 """Programming layers of RRAM cells, and cells beside aihwkit's: `python -m benchmarks.programming [--sizes 512 4096]`."""
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
-import warnings
 from pathlib import Path
 
 import torch
@@ -15,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import crossbar as xb
 from benchmarks.device_library import print_times
+from benchmarks.timing import peak_memory
 
 CONFIG = xb.CrossbarConfig(
     device=xb.devices.RRAM, mapping=xb.MappingConfig(weight_bits=8, cell_bits=4, rows=128, cols=128)
@@ -30,8 +29,9 @@ def measure(size: int) -> None:
     start = time.process_time()
     layer.program(seed=1)
     spent = 1e9 * (time.process_time() - start) / size**2
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"Linear {size}x{size}, 2 x 4-bit cells of RRAM: {spent:.0f} ns per weight, process peak {peak:.2f} GiB")
+    print(
+        f"Linear {size}x{size}, 2 x 4-bit cells of RRAM: {spent:.0f} ns per weight, process peak {peak_memory():.2f} GiB"
+    )
 
 
 def main() -> None:
@@ -40,10 +40,7 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="+", default=[512, 4096])
     for size in parser.parse_args().sizes:
         subprocess.run([sys.executable, "-c", ONE, str(size)], cwd=Path(__file__).parents[1], check=True)
-    torch.set_num_threads(1)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # aihwkit's: numpy functions on tensors
-        print_times()
+    print_times()
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
-"""Ratios of times measured side by side."""
+"""Ratios of times measured side by side, and peaks of memory."""
 
+import resource
 import statistics
 import time
 from collections.abc import Callable, Mapping
@@ -44,3 +45,8 @@ def seconds_of(run: Callable[[], object], device: torch.device = _CPU) -> float:
     begin = clock()
     run()
     return clock() - begin
+
+
+def peak_memory() -> float:
+    """Return the most memory this process has held [GiB]."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20

@@ -105,7 +105,7 @@ class CrossbarConfig:
                 "compensation",
             )
         check_read_voltage(self.device, self.inputs.read_voltage)
-        if self.adc is not None and self.adc.subtraction == "analog" and not self.mapping.sign_encoding.has_pairs:
+        if self.subtracts_pairs and not self.mapping.sign_encoding.has_pairs:
             able = " or ".join(repr(name) for name, encoding in ENCODINGS.items() if encoding.has_pairs)
             raise FieldValueError(
                 f"`adc.subtraction='analog'` needs pairs of bit lines: `mapping.encoding={able}`. "
@@ -247,6 +247,11 @@ class CrossbarConfig:
         """Whether every read draws noise of its own."""
         noise = self.device.read_noise
         return noise is not None and noise.draw == "read"
+
+    @property
+    def subtracts_pairs(self) -> bool:
+        """Whether the currents of a pair of bit lines are subtracted before one converter."""
+        return self.adc is not None and self.adc.subtraction == "analog"
 
 
 _MEMBERS = {

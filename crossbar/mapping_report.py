@@ -139,7 +139,7 @@ def _count(layer: AbstractAnalogLayer, baseline_cell_bits: int | Literal["own"] 
     cycles = technology.inputs.cycles
     read_out: dict[str, Any] = {
         "parallel_rows": technology.parallel_rows,
-        "subtract_pairs": technology.adc is not None and technology.adc.subtraction == "analog",
+        "subtract_pairs": technology.subtracts_pairs,
     }
     frozen = layer.array.frozen
     if frozen is not None:

@@ -57,8 +57,7 @@ class CellNoise:
         if self.response is None:
             return self.variance
         own, taken, _ = self.response
-        common = own - taken * transfer.sum(-2, keepdim=True)
-        return self.variance * noise_share(own, common, transfer, evenness=_evenness(self.config))
+        return self.variance * noise_share(own, taken, transfer, evenness=_evenness(self.config))
 
     def correlation(self, transfer: Tensor) -> Tensor:
         """Return the correlation of the noise of any two outputs of an array, at most 0, (tiles or units,).

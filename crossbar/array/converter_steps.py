@@ -21,8 +21,7 @@ def calibrated_adc(config: CrossbarConfig) -> bool:
 
 def adc_signed(config: CrossbarConfig, placement: Placement) -> bool:
     """Return whether the currents that reach the ADCs have both signs."""
-    subtracted = config.adc is not None and config.adc.subtraction == "analog"
-    return subtracted or config.inputs.negative == "bipolar" or placement.has_opposite_rows
+    return config.subtracts_pairs or config.inputs.negative == "bipolar" or placement.has_opposite_rows
 
 
 def errors_of_units(errors: Tensor | None, placement: Placement, config: CrossbarConfig) -> Tensor | None:

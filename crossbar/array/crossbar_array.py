@@ -322,8 +322,7 @@ class CrossbarArray(nn.Module):
 
     def conversions(self) -> Conversions:
         """Return the conversions of a read, block by block."""
-        adc = self.config.adc
-        return find_conversions(self.read_placement, analog_subtraction=adc is not None and adc.subtraction == "analog")
+        return find_conversions(self.read_placement, analog_subtraction=self.config.subtracts_pairs)
 
     def code_range(self, x: Tensor, *, vector_dimensions: int) -> CodeRange:
         """Return the range of input codes for `x`."""

@@ -48,8 +48,9 @@ def frozen_chip(placement: Placement, config: CrossbarConfig, plan: Plan) -> Fro
             f"Only layers with one effective weight can be frozen. This one is read tile by tile: {plan.reason}. "
             "Keep it as it is, or convert with `adc=None` or plan='collapsed' if single conversions do not matter."
         )
-    subtract = config.adc is not None and config.adc.subtraction == "analog"
-    counted = footprint(placement, config.inputs.cycles, parallel_rows=config.parallel_rows, subtract_pairs=subtract)
+    counted = footprint(
+        placement, config.inputs.cycles, parallel_rows=config.parallel_rows, subtract_pairs=config.subtracts_pairs
+    )
     return FrozenChip(**vars(counted))
 
 

@@ -2,7 +2,7 @@
 
 from crossbar.parasitics.estimate import ir_drop_estimate as ir_drop_estimate
 from crossbar.parasitics.input_admittance import input_admittance as input_admittance
-from crossbar.parasitics.noise_sensitivity import noise_sensitivity as noise_sensitivity
+from crossbar.parasitics.noise_sensitivity import noise_response as noise_response
 from crossbar.parasitics.noise_sensitivity import noise_share as noise_share
 from crossbar.parasitics.plot import plot_ir_drop as plot_ir_drop
 from crossbar.parasitics.read_noise import attenuation as attenuation

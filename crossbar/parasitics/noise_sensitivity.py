@@ -13,34 +13,19 @@ _HARDLY = 1e-6
 """Share of the largest current of an array below which that of a bit line raises no voltage."""
 
 
-def noise_sensitivity(conductance: Tensor, wires: Wires) -> tuple[Tensor, Tensor]:
-    """Return how the current of each cell's bit line follows its conductance, by own drive and by that of all rows.
-
-    `dT_kj / dG_kj` with word line k driven alone, and `sum_i dT_ij / dG_kj` with all driven at one volt. A derivative is
-    the voltage over the cell times the adjoint drop (what it has when the output is driven and the inputs are grounded),
-    so both exist for cells that conduct nothing. They are diagonals of the Jacobian of `transfer_matrix`, taken out by
-    `PROBES` adjoint passes each with random signs of outputs (and inputs): what other lines add has random sign, 1 to 5 %
-    of a cell's derivative up to `Wires.coupling` 2, and mostly averages out over the cells of a line. Cost: about six
-    times that of the transfer matrix.
-
-    Parameters
-    ----------
-    conductance
-        `(..., rows, cols)` [S].
-    wires
-        Wire resistances.
-    """
-    own, common, _, _ = _sensitivities(conductance, wires, conductance.shape[-2])
-    return own, common
-
-
 def noise_response(conductance: Tensor, wires: Wires, *, at_once: int | None = None) -> tuple[Tensor, Tensor, Tensor]:
     """Return what noise of each cell sends to its output by its own drive, what the line's current takes, what is left.
 
     For inputs `x` that give a bit line the current `I`, a change of a cell's conductance changes its output by
-    `own * x - taken * I` (`own` as `noise_sensitivity` has it, `taken` [1/S]): exact for a row that is driven alone and
-    for all of them together, and else within 1 % where the driven rows lie all over the array. What it adds to its
-    own output the cell takes in part from the others, over its word line: `left` of it remains in the sum of all outputs.
+    `own * x - taken * I` (`taken` [1/S]): exact for a row that is driven alone and for all of them together, and else
+    within 1 % where the driven rows lie all over the array. What it adds to its own output the cell takes in part from
+    the others, over its word line: `left` of it remains in the sum of all outputs.
+
+    `own` is `dT_kj / dG_kj`: the voltage over the cell times the adjoint drop (what it has when the output is driven and
+    the inputs are grounded), so it exists for cells that conduct nothing. It and `sum_i dT_ij / dG_kj`, all rows driven,
+    are diagonals of the Jacobian of `transfer_matrix`, taken out by `PROBES` adjoint passes each with random signs of
+    outputs (and inputs): what other lines add has random sign, 1 to 5 % of a cell's derivative up to `Wires.coupling` 2,
+    and mostly averages out over the cells of a line. Cost: about six times that of the transfer matrix.
 
     Parameters
     ----------
@@ -53,9 +38,10 @@ def noise_response(conductance: Tensor, wires: Wires, *, at_once: int | None = N
         adjoint pass more.
     """
     rows = conductance.shape[-2]
-    own, common, left, transfer = _sensitivities(conductance, wires, rows if at_once is None else at_once)
+    at_once = rows if at_once is None else at_once
+    own, common, left, transfer = _sensitivities(conductance, wires, at_once)
     total = torch.empty_like(transfer)
-    for unit in _units(rows, rows if at_once is None else at_once):
+    for unit in _units(rows, at_once):
         total[..., unit, :] = transfer[..., unit, :].sum(-2, keepdim=True)
     # A line with hardly any current raises no voltage; its share of one may overflow.
     carries = total > _HARDLY * total.amax((-2, -1), keepdim=True) if total.numel() else total > 0
@@ -63,30 +49,28 @@ def noise_response(conductance: Tensor, wires: Wires, *, at_once: int | None = N
     return own, taken, left
 
 
-def noise_share(own: Tensor, common: Tensor, transfer: Tensor, *, evenness: float) -> Tensor:
+def noise_share(own: Tensor, taken: Tensor, transfer: Tensor, *, evenness: float) -> Tensor:
     """Return the mean square of what noise of each cell sends to its output, per volt^2 of mean square input.
 
-    The voltage over a cell is that which its own word line gives, less what the current of its bit line takes:
-    `v_kj = alpha_kj x_k - beta_kj I_j(x)`, with `beta` such that all rows driven is exact. For independent inputs of mean
-    m and mean square s it has the mean square `alpha^2 s - 2 alpha beta E[x_k I_j] + beta^2 E[I_j^2]`.
+    Of independent inputs `x_k` of mean m and mean square s, with which the bit line carries `I = sum_k T_kj x_k`:
+    `own^2 s - 2 own taken E[x_k I] + taken^2 E[I^2]`.
 
     Parameters
     ----------
-    own, common
-        `noise_sensitivity`, `(..., rows, cols)`.
+    own, taken
+        `noise_response`, `(..., rows, cols)`.
     transfer
         Transfer matrices [S], of the rows that are driven together.
     evenness
         `m^2 / s`: 1 for inputs that are all the same, 1/2 for random bits, 0 for inputs of either sign.
     """
     total = transfer.sum(-2, keepdim=True)
-    carries = total > 0
     # By what each row adds to the current of its line: squares of the currents themselves underflow on open lines.
-    part = transfer / torch.where(carries, total, 1)
-    taken = (own - common).masked_fill(~carries, 0)
+    part = transfer / torch.where(total > 0, total, 1)
+    drop = taken * total  # what the line takes while all rows are driven
     with_own = part + evenness * (1 - part)
     square = evenness + (1 - evenness) * part.square().sum(-2, keepdim=True)
-    share: Tensor = own.square() - 2 * own * taken * with_own + taken.square() * square
+    share: Tensor = own.square() - 2 * own * drop * with_own + drop.square() * square
     return share.clamp_(min=0)
 
 

@@ -49,8 +49,8 @@ class CircuitRead(AbstractTiledRead):
     def prepare_own(self, solved: SolvedArrays) -> None:
         """Keep the cells, and which of their bit lines are converted."""
         super().prepare_own(solved)
-        adc, law = self.config.adc, self.config.device.current_voltage
-        found = find_conversions(solved.placement, analog_subtraction=adc is not None and adc.subtraction == "analog")
+        law = self.config.device.current_voltage
+        found = find_conversions(solved.placement, analog_subtraction=self.config.subtracts_pairs)
         if solved.conductance is None:
             raise ValueError("`solved` must hold conductances where circuits are solved.")
         self.cells = solved.conductance.double()

@@ -57,8 +57,7 @@ class SampledRead(AbstractTiledRead):
             self.conductance = None
             return
         self.conductance, self.sigma, self.driven = noise.conductance, noise.cells.sqrt(), noise.driven
-        analog = self.config.adc is not None and self.config.adc.subtraction == "analog"
-        found = find_conversions(solved.placement, analog_subtraction=analog)
+        found = find_conversions(solved.placement, analog_subtraction=self.config.subtracts_pairs)
         self.column, self.partner = found.column, found.partner
         sign = solved.placement.row_sign[:, :, None].expand_as(solved.transfer)
         in_codes = codes_per_siemens(solved, found, adc_steps(solved, found))

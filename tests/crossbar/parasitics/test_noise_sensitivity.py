@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from crossbar.parasitics import noise_sensitivity, noise_share, transfer_matrix
+from crossbar.parasitics import noise_response, noise_share, transfer_matrix
 from devices import Wires
 
 SIGMA = 0.05
@@ -39,7 +39,7 @@ def test_against_draws_that_are_solved(name, kind):
     x, evenness = pulses(kind, 8, size)
     noise = torch.randn(400, size, size, dtype=torch.float64, generator=torch.Generator().manual_seed(2))
     drawn = (x @ transfer_matrix(conductance * (1 + SIGMA * noise), wires)).var(0)
-    share = noise_share(*noise_sensitivity(conductance, wires), transfer, evenness=evenness)
+    share = noise_share(*noise_response(conductance, wires)[:2], transfer, evenness=evenness)
     modelled = x.square() @ (share * (SIGMA * conductance).square())
     ratio = (modelled / drawn).sqrt()
     assert float(ratio.mean()) == pytest.approx(1, abs=0.05)
@@ -60,7 +60,8 @@ def test_derivatives_of_cells_that_are_off(name):
     conductance = cells(size)
     conductance[torch.rand(size, size, generator=random) < 0.3] = 0
     conductance[2] = conductance[:, 3] = 0
-    own, common = noise_sensitivity(conductance, wires)
+    own, taken, _ = noise_response(conductance, wires)
+    common = own - taken * transfer_matrix(conductance, wires).sum(0)
     places = [*torch.randperm(size * size, generator=random)[:20].tolist(), 2 * size + 5, 7 * size + 3]
     errors = []
     for place in places:
@@ -77,18 +78,19 @@ def test_derivatives_of_cells_that_are_off(name):
 def test_batches_precision_and_modes():
     _, wires = WIRES["weak"]
     arrays = torch.stack([cells(20, seed) for seed in range(3)])
-    own, common = noise_sensitivity(arrays, wires)
-    torch.testing.assert_close(noise_sensitivity(arrays[1], wires)[0], own[1])
+    own, taken, _ = noise_response(arrays, wires)
+    torch.testing.assert_close(noise_response(arrays[1], wires)[0], own[1])
     with torch.inference_mode():
-        single = noise_sensitivity(arrays.float(), wires)
-    torch.testing.assert_close(single[1].double(), common, rtol=1e-4, atol=1e-5)
+        single = noise_response(arrays.float(), wires)
+    volts = transfer_matrix(arrays, wires).sum(-2, keepdim=True)
+    torch.testing.assert_close(single[1].double() * volts, taken * volts, rtol=1e-4, atol=1e-5)
     assert not own.requires_grad
 
 
 def test_without_wires_all_noise_arrives():
     conductance = cells(5)
-    own, common = noise_sensitivity(conductance, Wires())
-    share = noise_share(own, common, conductance, evenness=0.5)
+    own, taken, _ = noise_response(conductance, Wires())
+    share = noise_share(own, taken, conductance, evenness=0.5)
     assert torch.equal(share, torch.ones_like(share))
 
 
@@ -100,5 +102,5 @@ def test_bit_lines_with_almost_no_current():
         conductance = cells(20).float()
         conductance[:, 3] *= factor
         transfer = transfer_matrix(conductance, wires)
-        shares.append(noise_share(*noise_sensitivity(conductance, wires), transfer, evenness=0.5))
+        shares.append(noise_share(*noise_response(conductance, wires)[:2], transfer, evenness=0.5))
     torch.testing.assert_close(shares[1], shares[0], rtol=1e-3, atol=0)

@@ -60,8 +60,7 @@ class AbstractTiledRead(AbstractRead):
     def prepare_own(self, solved: SolvedArrays) -> None:
         """Lay out the tables, and what the periphery adds."""
         placement, config = solved.placement, self.config
-        analog = config.adc is not None and config.adc.subtraction == "analog"
-        found = find_conversions(placement, analog_subtraction=analog)
+        found = find_conversions(placement, analog_subtraction=config.subtracts_pairs)
         tables, self.runs = read_tables(solved, found, adc_steps(solved, found), spread=self.draws_spread)
         # Ranges that are still to be calibrated leave nothing to read with.
         waiting = calibrated_adc(config) and solved.calibrated_steps is None
