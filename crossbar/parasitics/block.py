@@ -6,7 +6,7 @@ nothing needs to be sorted, and copies run over long stretches.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import accumulate, groupby
 from operator import itemgetter
 
@@ -41,12 +41,12 @@ class Cut:
     ports: Ports
     """Sides of those that stay."""
 
-    @property
+    @cached_property
     def count(self) -> int:
         """How many are eliminated."""
         return sum(stop - start for start, stop in self.common)
 
-    @property
+    @cached_property
     def stay(self) -> int:
         """How many stay."""
         return sum(stop - start for start, stop in self.kept)

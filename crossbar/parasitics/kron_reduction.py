@@ -1,6 +1,8 @@
 """The exact transfer matrix by reducing ever larger pieces of the array to their outer wire ends."""
 
 import math
+from collections.abc import Iterator
+from functools import lru_cache
 from typing import TypeVar
 
 import torch
@@ -14,6 +16,10 @@ from crossbar.parasitics.leaf import leaf_blocks
 
 CELLS_AT_ONCE = 1 << 15
 """Cells whose blocks are grown together: few enough to stay in cache, enough to make calls cheap."""
+KEPT_BYTES = 31 << 20
+"""A buffer of this size, taken and given back before the work: from then on glibc (which learns from buffers up to 32
+MiB) keeps what one group gives back for the next, instead of asking the system for fresh pages each time: a quarter of
+the time of a batch in a process that has held nothing large yet."""
 TILES = (2, 3, 4)
 LEAVES = (5, 6, 7, 8)
 
@@ -48,7 +54,7 @@ def kron_reduction(conductance: Tensor, resistances: Tensor) -> Tensor:
         Transfer matrix `(..., rows, cols)` [S].
     """
     rows, cols = conductance.shape[-2:]
-    transfer = [_transfer(_last_halves(group, resistances)) for group in _groups(conductance)]
+    transfer = [_transfer(halves) for halves in _last_halves(conductance, resistances)]
     return torch.cat(transfer).flip((-2, -1))[..., -rows:, :cols].reshape(conductance.shape)
 
 
@@ -61,7 +67,7 @@ def driver_coupling(conductance: Tensor, resistances: Tensor) -> tuple[Tensor, T
         Conductances `(..., rows, rows)` [S], symmetric with zero diagonal, and transfer matrices `(..., rows, cols)` [S].
     """
     rows, cols = conductance.shape[-2:]
-    blocks = [_whole(_last_halves(group, resistances)) for group in _groups(conductance)]
+    blocks = [_whole(halves) for halves in _last_halves(conductance, resistances)]
     lines, ends = (cut(blocks[0].ports, side).common for side in "LB")
     between = torch.cat([take(block.coupling, lines, lines, -2) for block in blocks]).flip((-2, -1))
     transfer = torch.cat([take(block.coupling, lines, ends, -2) for block in blocks]).flip((-2, -1))
@@ -69,26 +75,34 @@ def driver_coupling(conductance: Tensor, resistances: Tensor) -> tuple[Tensor, T
     return between.reshape(*conductance.shape[:-1], rows), transfer.reshape(conductance.shape)
 
 
-def _groups(conductance: Tensor) -> tuple[Tensor, ...]:
-    """Return arrays `(arrays, rows, cols)` in groups that stay in cache."""
+def _last_halves(conductance: Tensor, resistances: Tensor) -> Iterator[list[Block]]:
+    """Reduce arrays, in groups that stay in cache, to their lower and upper halves, or to one block."""
     rows, cols = conductance.shape[-2:]
-    at_once = max(1, CELLS_AT_ONCE // (rows * cols))
-    return torch.split(conductance.reshape(-1, rows, cols), at_once)
-
-
-def _last_halves(arrays: Tensor, resistances: Tensor) -> list[Block]:
-    """Reduce arrays to their lower and upper halves, or to one block; padding adds lines at the open ends."""
-    rows, cols = arrays.shape[-2:]
+    groups = torch.split(conductance.reshape(-1, rows, cols), max(1, CELLS_AT_ONCE // (rows * cols)))
     down, across = _division(rows), _division(cols)
-    parts = [_cut(part, down, across) for part in _segments(arrays, down, across, resistances)]
+    wires = [_cut(part, down, across) for part in _segments(len(groups[0]), down, across, resistances)]
+    if conductance.device.type == "cpu":
+        torch.empty(KEPT_BYTES, dtype=torch.uint8)
+    for arrays in groups:
+        yield _join_tiles(_tiles(arrays, wires, down, across))
+
+
+def _tiles(arrays: Tensor, wires: list[Tensor], down: Division, across: Division) -> list[list[Block]]:
+    """Reduce arrays `(arrays, rows, cols)` to tiles, `[row][col]`.
+
+    Open cells at the open ends, on the right and on top, carry no current: padding there changes nothing.
+    """
+    rows, cols = arrays.shape[-2:]
+    cells = _cut(pad(arrays, (0, math.prod(across) - cols, math.prod(down) - rows, 0)), down, across)
+    parts = [cells, *(part[..., : cells.shape[-1]] for part in wires)]
     at_once = max(1, CELLS_AT_ONCE // math.prod((*down[1:], *across[1:])))
     tiles = [_tile(*group) for group in zip(*(torch.split(part, at_once, dim=-1) for part in parts), strict=True)]
     coupling = torch.cat([tile.coupling for tile in tiles])
     coupling = coupling.view(-1, down[0], across[0], *coupling.shape[1:])
-    grid = [[Block(tile, tiles[0].ports) for tile in line.unbind(1)] for line in coupling.unbind(1)]
-    return _join_tiles(grid)
+    return [[Block(tile, tiles[0].ports) for tile in line.unbind(1)] for line in coupling.unbind(1)]
 
 
+@lru_cache(maxsize=1024)
 def _division(size: int) -> Division:
     """Return the division that pads `size` least, and of these the one with the largest tiles."""
     if size <= max(LEAVES):
@@ -97,17 +111,13 @@ def _division(size: int) -> Division:
     return min((d for d in divisions if math.prod(d) >= size), key=lambda d: (math.prod(d), d[0], -d[2]))
 
 
-def _segments(arrays: Tensor, down: Division, across: Division, resistances: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return padded cells, and for each the conductance of the segments to its left and below it [S].
-
-    Open cells at the open ends, on the right and on top, carry no current: padding there changes nothing.
-    """
+def _segments(arrays: int, down: Division, across: Division, resistances: Tensor) -> tuple[Tensor, Tensor]:
+    """Return for each cell of padded arrays the conductance of the segments to its left and below it [S]."""
     row, column, driver, sense = resistances.unbind()
     rows, cols = math.prod(down), math.prod(across)
-    cells = pad(arrays, (0, cols - arrays.shape[-1], rows - arrays.shape[-2], 0))
     left = torch.cat([(row + driver).view(1), row.expand(cols - 1)]).reciprocal()
     below = torch.cat([column.expand(rows - 1), (column + sense).view(1)]).reciprocal()
-    return cells, left.expand_as(cells), below.unsqueeze(-1).expand_as(cells)
+    return left.expand(arrays, rows, cols), below.unsqueeze(-1).expand(arrays, rows, cols)
 
 
 def _cut(values: Tensor, down: Division, across: Division) -> Tensor:

@@ -11,6 +11,7 @@ from torch.autograd.function import once_differentiable
 
 from crossbar.parasitics.block import Block, Cut, cut, joined_ports, pairs
 from crossbar.parasitics.join import add_kept, meeting, spread_gradients
+from crossbar.parasitics.unit import unit_block
 
 _SIDES = {-2: ("R", "L"), -3: ("B", "T")}
 """The sides that meet when pieces are joined along a dimension."""
@@ -30,23 +31,30 @@ def leaf_blocks(conductance: Tensor, left: Tensor, below: Tensor) -> Block:
     Block
         `(pieces, ports, ports)`.
     """
-    none = torch.zeros_like(conductance)
-    cell = [
-        [none, none, left, none],  # ports L, T, R, B; T and R are the very nodes of the cell
-        [none, none, conductance, below],
-        [left, conductance, none, none],
-        [none, below, none, none],
-    ]
-    coupling = torch.stack([torch.stack(line) for line in cell])  # (4, 4, rows, cols, pieces)
-    block = Block(coupling, (("L", 1), ("T", 1), ("R", 1), ("B", 1)))
+    block = _reduce((conductance, left, below))
+    ports = len(block.coupling)
+    return Block(block.coupling.view(ports * ports, -1).t().contiguous().view(-1, ports, ports), block.ports)
+
+
+def _reduce(parts: tuple[Tensor, ...]) -> Block:
+    """Reduce cells `(rows, cols, pieces)`; a last odd line of cells is reduced by itself and joined at the end."""
+    for dim, axis in ((-2, 1), (-3, 0)):
+        size = parts[0].shape[axis]
+        if size > 1 and size % 2:
+            most = _reduce(tuple(part.narrow(axis, 0, size - 1) for part in parts))
+            last = _reduce(tuple(part.narrow(axis, size - 1, 1) for part in parts))
+            return _join(most, last, dim)
+    rows, cols = (min(size, 2) for size in parts[0].shape[:2])
+    block = unit_block(
+        *(part.unflatten(1, (-1, cols)).unflatten(0, (-1, rows)).movedim((1, 3), (0, 1)) for part in parts)
+    )
     while any(size % 2 == 0 for size in block.coupling.shape[2:4]):
         for dim in (-2, -3):
             if block.coupling.shape[dim] % 2 == 0:
                 block = _halve(block, dim)
     for dim in (-2, -3):
         block = _combine(block, dim)
-    ports = len(block.coupling)
-    return Block(block.coupling.view(ports * ports, -1).t().contiguous().view(-1, ports, ports), block.ports)
+    return block
 
 
 def _halve(block: Block, dim: int) -> Block:
@@ -72,54 +80,49 @@ def _join(first: Block, second: Block, dim: int) -> Block:
 
 
 class _LeafJoin(torch.autograd.Function):
-    """`join` with the ports along the first two dimensions."""
+    """`join` with the ports along the first two dimensions, the common nodes eliminated one by one (star-mesh)."""
 
     @staticmethod
     def forward(ctx: Any, first: Tensor, second: Tensor, first_cut: Cut, second_cut: Cut) -> Tensor:
         """Compute, and keep what the adjoint pass needs."""
         inner, outer = meeting(first, first_cut, second, second_cut, 0)
-        spread = torch.cat([inner, outer], 1)
-        for node in range(first_cut.count):
-            _substitute(spread, node)
-        spread = spread[:, first_cut.count :]
-        joined = outer[0].unsqueeze(1) * spread[0].unsqueeze(0)
-        for node in range(1, first_cut.count):
-            joined.addcmul_(outer[node].unsqueeze(1), spread[node].unsqueeze(0))
+        lines = torch.cat([inner, outer], 1)
+        count = len(lines)
+        shares = []
+        for node in range(count):
+            own = lines[node, node + 1 :]  # to the nodes that are left
+            shares.append(own / own.sum(0))
+            if node + 1 < count:
+                lines[node + 1 :, node + 1 :].addcmul_(own[: count - node - 1].unsqueeze(1), shares[node])
+        joined = outer.new_empty(outer.shape[1], *outer.shape[1:])
+        torch.mul(lines[0, count:].unsqueeze(1), shares[0][count - 1 :], out=joined)
+        for node in range(1, count):
+            joined.addcmul_(lines[node, count:].unsqueeze(1), shares[node][count - node - 1 :])
         add_kept(joined, first, first_cut, second, second_cut, 0)
-        ctx.save_for_backward(spread)
+        ctx.save_for_backward(*shares)
         ctx.cuts = first_cut, second_cut
         return joined
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        """Return the gradients by one adjoint pass."""
-        (spread,) = ctx.saved_tensors
+        """Return the gradients by one adjoint pass: the nodes come back one by one, the last first."""
+        shares = ctx.saved_tensors
         first, second = ctx.cuts
+        count, kept = first.count, len(grad)
+        both = grad.new_empty(count + kept, count + kept, *grad.shape[2:])  # with respect to each connection
+        torch.add(grad, grad.transpose(0, 1), out=both[count:, count:])
+        both.diagonal(dim1=0, dim2=1).zero_()
+        for node in reversed(range(count)):
+            mean = (both[node + 1 :, node + 1 :] * shares[node]).sum(1)
+            mean -= (mean * shares[node]).sum(0).mul_(0.5)
+            both[node, node + 1 :] = both[node + 1 :, node] = mean
+        inner, outer = both[:count, :count] * 0.5, both[:count, count:]
         grad = grad.clone()
         grad.diagonal(dim1=0, dim2=1).zero_()
-        both = grad + grad.transpose(0, 1)
-        outer = torch.stack([(both * weights).sum(1) for weights in spread])
-        nodes = torch.stack([(outer * weights).sum(1) for weights in spread]) * -0.5
-        own = nodes.diagonal(dim1=0, dim2=1).movedim(-1, 0).unsqueeze(1)
-        inner = own - nodes
-        inner.diagonal(dim1=0, dim2=1).zero_()
-        outer = outer + own
         return (
             spread_gradients(grad, inner, outer, first, 0, False, 0),
             spread_gradients(grad, inner, outer, second, first.stay, True, 0),
             None,
             None,
         )
-
-
-def _substitute(spread: Tensor, node: int) -> None:
-    """Express the voltage of one common node as a mean of the others', in its own row and in all others."""
-    own = spread[node]
-    own[node].zero_()
-    own /= own.sum(0)
-    if len(spread) == 1:
-        return
-    share = spread[:, node].clone()
-    spread[:, node].zero_()
-    spread.addcmul_(share.unsqueeze(1), own.unsqueeze(0).clone())
