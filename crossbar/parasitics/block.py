@@ -86,11 +86,16 @@ def _merged(ports: Ports) -> Ports:
 def take(coupling: Tensor, rows: tuple[Span, ...], columns: tuple[Span, ...], dim: int) -> Tensor:
     """Return the conductances from some ports to others, in the order given; ports lie along `dim` and `dim + 1`."""
     lines = []
-    for start, stop in rows:
-        line = coupling.narrow(dim, start, stop - start)
-        parts = [line.narrow(dim + 1, begin, end - begin) for begin, end in columns]
+    for row in rows:
+        parts = [part(coupling, row, column, dim) for column in columns]
         lines.append(parts[0] if len(parts) == 1 else torch.cat(parts, dim + 1))
     return lines[0] if len(lines) == 1 else torch.cat(lines, dim)
+
+
+def part(coupling: Tensor, rows: Span, columns: Span, dim: int) -> Tensor:
+    """Return a view of the conductances from one stretch of ports to another; `dim` is 0 in leaves and -2 elsewhere."""
+    between = slice(*rows), slice(*columns)
+    return coupling[between] if dim == 0 else coupling[(..., *between)]
 
 
 def pairs(coupling: Tensor, dim: int) -> tuple[Tensor, Tensor]:

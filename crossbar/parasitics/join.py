@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from crossbar.parasitics.block import Block, Cut, Span, cut, joined_ports, take
+from crossbar.parasitics.block import Block, Cut, Span, cut, joined_ports, part, take
 from crossbar.parasitics.linear_solve import symmetric_inverse
 
 
@@ -58,7 +58,9 @@ def leave_open(block: Block, side: str) -> Block:
 
 def node_matrix(inner: Tensor, outer: Tensor) -> Tensor:
     """Return the matrix `S (..., nodes, nodes)` of nodes with conductances `inner` among them and `outer` to others."""
-    return torch.diag_embed(inner.sum(-1) + outer.sum(-1)) - inner
+    matrix = -inner
+    matrix.diagonal(dim1=-2, dim2=-1).add_(inner.sum(-1) + outer.sum(-1))
+    return matrix
 
 
 def meeting(first: Tensor, first_cut: Cut, second: Tensor, second_cut: Cut, dim: int) -> tuple[Tensor, Tensor]:
@@ -77,7 +79,7 @@ def add_kept(joined: Tensor, first: Tensor, first_cut: Cut, second: Tensor, seco
         places = placed(own.kept, at)
         for target, source in places:
             for other_target, other_source in places:
-                _part(joined, target, other_target, dim).add_(_part(block, source, other_source, dim))
+                part(joined, target, other_target, dim).add_(part(block, source, other_source, dim))
         at += own.stay
     joined.diagonal(dim1=dim, dim2=dim + 1).zero_()
 
@@ -107,12 +109,8 @@ def spread_gradients(
     for values, rows, columns in ((joined, kept, kept), (outer, common, kept), (inner, common, common)):
         for source, target in rows:
             for other_source, other_target in columns:
-                _part(gradient, target, other_target, dim).copy_(_part(values, source, other_source, dim))
+                part(gradient, target, other_target, dim).copy_(part(values, source, other_source, dim))
     return gradient
-
-
-def _part(coupling: Tensor, rows: Span, columns: Span, dim: int) -> Tensor:
-    return coupling.narrow(dim, rows[0], rows[1] - rows[0]).narrow(dim + 1, columns[0], columns[1] - columns[0])
 
 
 class _Join(torch.autograd.Function):
@@ -136,8 +134,9 @@ class _Join(torch.autograd.Function):
         """Return the gradients by one adjoint pass."""
         (spread,) = ctx.saved_tensors
         first, second = ctx.cuts
-        grad = grad - torch.diag_embed(grad.diagonal(dim1=-2, dim2=-1))
-        outer = spread @ (grad + grad.mT)
+        both = grad + grad.mT
+        both.diagonal(dim1=-2, dim2=-1).zero_()
+        outer = spread @ both
         nodes = outer @ spread.mT * -0.5  # gradient of the node matrix
         own = nodes.diagonal(dim1=-2, dim2=-1).unsqueeze(-1)
         inner = own - nodes

@@ -21,6 +21,8 @@ KEPT_BYTES = 31 << 20
 MiB) keeps what one group gives back for the next, instead of asking the system for fresh pages each time: a quarter of
 the time of a batch in a process that has held nothing large yet."""
 TILES = (2, 3, 4)
+LARGEST_TILE = 64
+"""Lines of a tile up to which it pays to work on all tiles at once, open ends included."""
 LEAVES = (5, 6, 7, 8)
 
 Item = TypeVar("Item")
@@ -104,11 +106,14 @@ def _tiles(arrays: Tensor, wires: list[Tensor], down: Division, across: Division
 
 @lru_cache(maxsize=1024)
 def _division(size: int) -> Division:
-    """Return the division that pads `size` least, and of these the one with the largest tiles."""
+    """Return the division that pads `size` least, and of these the one with the largest tiles up to `LARGEST_TILE`."""
     if size <= max(LEAVES):
         return 1, 1, size
     divisions = [(tiles, 2**doublings, leaf) for tiles in TILES for leaf in LEAVES for doublings in range(size)[:20]]
-    return min((d for d in divisions if math.prod(d) >= size), key=lambda d: (math.prod(d), d[0], -d[2]))
+    tiles, leaves, leaf = min((d for d in divisions if math.prod(d) >= size), key=lambda d: (math.prod(d), d[0], -d[2]))
+    while leaves > 1 and leaves * leaf > LARGEST_TILE:
+        tiles, leaves = tiles * 2, leaves // 2
+    return tiles, leaves, leaf
 
 
 def _segments(arrays: int, down: Division, across: Division, resistances: Tensor) -> tuple[Tensor, Tensor]:

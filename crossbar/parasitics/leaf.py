@@ -118,8 +118,6 @@ class _LeafJoin(torch.autograd.Function):
             mean -= (mean * shares[node]).sum(0).mul_(0.5)
             both[node, node + 1 :] = both[node + 1 :, node] = mean
         inner, outer = both[:count, :count] * 0.5, both[:count, count:]
-        grad = grad.clone()
-        grad.diagonal(dim1=0, dim2=1).zero_()
         return (
             spread_gradients(grad, inner, outer, first, 0, False, 0),
             spread_gradients(grad, inner, outer, second, first.stay, True, 0),
