@@ -20,7 +20,7 @@ def segments(rows, cols, dtype=torch.float64):
 
 
 def eliminated(cells, left, below):
-    """Couplings `(pieces, ports, ports)` by the Schur complement of the whole conductance matrix, float64, and the sides of ports."""
+    """Couplings `(pieces, ports, ports)` by the Schur complement of the whole conductance matrix."""
     rows, cols, pieces = cells.shape
     ports = [("L", row, 0) for row in reversed(range(rows))] + [("b", 0, col) for col in range(cols)]
     ports += [("w", row, cols - 1) for row in range(rows)] + [("B", 0, col) for col in reversed(range(cols))]
