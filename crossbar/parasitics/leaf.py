@@ -13,6 +13,8 @@ from crossbar.parasitics.block import Block, Cut, cut, joined_ports, pairs
 from crossbar.parasitics.join import add_kept, meeting, spread_gradients
 from crossbar.parasitics.unit import unit_block
 
+UNIT_COLS = (4, 3, 2, 1)
+"""Columns of the first pieces: of what divides a leaf the most that the closed form pays for."""
 _SIDES = {-2: ("R", "L"), -3: ("B", "T")}
 """The sides that meet when pieces are joined along a dimension."""
 
@@ -44,15 +46,16 @@ def _reduce(parts: tuple[Tensor, ...]) -> Block:
             most = _reduce(tuple(part.narrow(axis, 0, size - 1) for part in parts))
             last = _reduce(tuple(part.narrow(axis, size - 1, 1) for part in parts))
             return _join(most, last, dim)
-    rows, cols = (min(size, 2) for size in parts[0].shape[:2])
-    block = unit_block(
-        *(part.unflatten(1, (-1, cols)).unflatten(0, (-1, rows)).movedim((1, 3), (0, 1)) for part in parts)
-    )
+    across = next(count for count in UNIT_COLS if parts[0].shape[1] % count == 0)
+    down = min(2, len(parts[0]))
+    units = (part.unflatten(1, (-1, across)).unflatten(0, (-1, down)).movedim((1, 3), (0, 1)) for part in parts)
+    block = unit_block(*units)
+    dims = (-3, -2) if across > down else (-2, -3)  # square pieces have the fewest ports
     while any(size % 2 == 0 for size in block.coupling.shape[2:4]):
-        for dim in (-2, -3):
+        for dim in dims:
             if block.coupling.shape[dim] % 2 == 0:
                 block = _halve(block, dim)
-    for dim in (-2, -3):
+    for dim in dims:
         block = _combine(block, dim)
     return block
 

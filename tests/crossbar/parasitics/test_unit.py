@@ -7,7 +7,7 @@ from crossbar.parasitics.block import Block
 from crossbar.parasitics.leaf import leaf_blocks
 from crossbar.parasitics.unit import unit_block
 
-UNITS = ((1, 1), (1, 2), (2, 1), (2, 2))
+UNITS = ((1, 1), (1, 2), (2, 1), (2, 2), (1, 4), (2, 3), (2, 4), (3, 3))
 LEAVES = (*UNITS, (1, 7), (7, 1), (3, 5), (4, 4), (5, 6), (6, 6), (7, 7))
 
 
