@@ -21,16 +21,29 @@ def solve(matrix: Tensor, right: Tensor) -> Tensor:
 
 
 def symmetric_inverse(matrix: Tensor) -> Tensor:
-    """Return the inverses of symmetric positive definite `(..., n, n)`, unchecked: a third of the time of any other."""
-    if not _one_by_one(matrix):
-        return _symmetric_inverse(matrix)
-    return torch.stack([_symmetric_inverse(one) for one in matrix.flatten(0, -3).unbind()]).view(matrix.shape)
+    """Return the inverses of symmetric positive definite `(..., n, n)`, unchecked.
 
-
-def _symmetric_inverse(matrix: Tensor) -> Tensor:
-    if matrix.shape[-1] == 1:
+    Small ones by Cholesky's factor, in a third of the time of any other; larger ones from those of two halves by matrix
+    products, which are faster than a factorisation. With entries <= 0 off the diagonal, as node matrices have them,
+    nothing but diagonals is subtracted either way.
+    """
+    size = matrix.shape[-1]
+    if size == 1:
         return matrix.reciprocal()
-    inverse: Tensor = torch.cholesky_inverse(torch.linalg.cholesky_ex(matrix)[0])
+    if size <= _SAFE_SIZE:
+        small: Tensor = torch.cholesky_inverse(torch.linalg.cholesky_ex(matrix)[0])
+        return small
+    half = size // 2
+    first, between, last = matrix[..., :half, :half], matrix[..., :half, half:], matrix[..., half:, half:]
+    own = symmetric_inverse(first)
+    through = own @ between
+    rest = symmetric_inverse(last - between.mT @ through)
+    across = -(through @ rest)
+    inverse = torch.empty_like(matrix)
+    inverse[..., :half, :half] = own - across @ through.mT
+    inverse[..., :half, half:] = across
+    inverse[..., half:, :half] = across.mT
+    inverse[..., half:, half:] = rest
     return inverse
 
 
