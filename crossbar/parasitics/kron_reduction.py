@@ -3,7 +3,6 @@
 import math
 from collections.abc import Iterator
 from functools import lru_cache
-from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -15,17 +14,23 @@ from crossbar.parasitics.last_join import last_join
 from crossbar.parasitics.leaf import leaf_blocks
 
 CELLS_AT_ONCE = 1 << 15
-"""Cells whose blocks are grown together: few enough to stay in cache, enough to make calls cheap."""
+"""Cells whose tiles are grown together: few enough to stay in cache, enough to make calls cheap."""
+GROUP_CELLS = 1 << 17
+"""Cells of the arrays whose tiles are joined together; these are fewer numbers, and many short calls."""
 KEPT_BYTES = 31 << 20
 """A buffer of this size, taken and given back before the work: from then on glibc (which learns from buffers up to 32
 MiB) keeps what one group gives back for the next, instead of asking the system for fresh pages each time: a quarter of
 the time of a batch in a process that has held nothing large yet."""
 TILES = (2, 3, 4)
-LARGEST_TILE = 64
-"""Lines of a tile up to which it pays to work on all tiles at once, open ends included."""
+LARGEST_TILE = 32
+"""Lines of a tile up to which it pays to treat all tiles alike, those with open ends included."""
 LEAVES = (5, 6, 7, 8)
 
-Item = TypeVar("Item")
+_DIMS = {"T": 1, "R": 2}
+"""The dimension along which tiles lie that end on a side."""
+
+Line = tuple[Block | None, Block | None]
+"""Tiles along one dimension: all but those at the open ends, and those."""
 Division = tuple[int, int, int]
 """How one side of an array is divided: tiles, leaves in a tile (a power of two), cells in a leaf."""
 
@@ -34,14 +39,14 @@ def kron_reduction(conductance: Tensor, resistances: Tensor) -> Tensor:
     """Return the transfer matrix of arrays `(..., rows, cols)` with `row > 0` and `column > 0`.
 
     A piece of an array is fully described by the conductances between the ends of its wires. Pieces of a few cells
-    are joined in pairs, beside and above each other in turn, and the common nodes eliminated, until four tiles are
-    left; there the open ends of the word lines (right) and bit lines (top) are dropped, and the last join only
-    computes what is wanted: from the drivers to the sense ends.
+    are joined in pairs, beside and above each other in turn, and the common nodes eliminated, up to tiles of 32 lines;
+    there the open ends of the word lines (right) and bit lines (top) are dropped, tiles are joined in the same way, and
+    the last join only computes what is wanted: from the drivers to the sense ends.
 
-    Doubling a square block from `n/2` to `n` takes about 56 n^3 floating-point operations, a whole array about
-    60 n^3, nearly all of them in matrix products; the few operations per cell that build the leaves weigh more below
-    `n = 128`. Conductances enter and leave as sums of positive terms, so that float32 reaches 5e-6 at 512 x 512.
-    Memory is 64 numbers a cell within one group of tiles and 16 numbers a cell for what they leave behind.
+    An array of n x n cells takes 60 to 70 n^3 floating-point operations, nearly all of them in matrix products; the few
+    operations per cell that build the leaves, and the calls themselves, weigh more below `n = 128`. Conductances enter
+    and leave as sums of positive terms, so that float32 reaches 5e-6 at 512 x 512. Memory is 64 numbers a cell within
+    one group of tiles and about 40 numbers a cell while these are joined.
 
     Parameters
     ----------
@@ -80,7 +85,7 @@ def driver_coupling(conductance: Tensor, resistances: Tensor) -> tuple[Tensor, T
 def _last_halves(conductance: Tensor, resistances: Tensor) -> Iterator[list[Block]]:
     """Reduce arrays, in groups that stay in cache, to their lower and upper halves, or to one block."""
     rows, cols = conductance.shape[-2:]
-    groups = torch.split(conductance.reshape(-1, rows, cols), max(1, CELLS_AT_ONCE // (rows * cols)))
+    groups = torch.split(conductance.reshape(-1, rows, cols), max(1, GROUP_CELLS // (rows * cols)))
     down, across = _division(rows), _division(cols)
     wires = [_cut(part, down, across) for part in _segments(len(groups[0]), down, across, resistances)]
     if conductance.device.type == "cpu":
@@ -89,8 +94,8 @@ def _last_halves(conductance: Tensor, resistances: Tensor) -> Iterator[list[Bloc
         yield _join_tiles(_tiles(arrays, wires, down, across))
 
 
-def _tiles(arrays: Tensor, wires: list[Tensor], down: Division, across: Division) -> list[list[Block]]:
-    """Reduce arrays `(arrays, rows, cols)` to tiles, `[row][col]`.
+def _tiles(arrays: Tensor, wires: list[Tensor], down: Division, across: Division) -> Block:
+    """Reduce arrays `(arrays, rows, cols)` to tiles `(arrays, tiles down, tiles across, ports, ports)`.
 
     Open cells at the open ends, on the right and on top, carry no current: padding there changes nothing.
     """
@@ -100,8 +105,7 @@ def _tiles(arrays: Tensor, wires: list[Tensor], down: Division, across: Division
     at_once = max(1, CELLS_AT_ONCE // math.prod((*down[1:], *across[1:])))
     tiles = [_tile(*group) for group in zip(*(torch.split(part, at_once, dim=-1) for part in parts), strict=True)]
     coupling = torch.cat([tile.coupling for tile in tiles])
-    coupling = coupling.view(-1, down[0], across[0], *coupling.shape[1:])
-    return [[Block(tile, tiles[0].ports) for tile in line.unbind(1)] for line in coupling.unbind(1)]
+    return Block(coupling.view(-1, down[0], across[0], *coupling.shape[1:]), tiles[0].ports)
 
 
 @lru_cache(maxsize=1024)
@@ -147,18 +151,49 @@ def _pairs(block: Block, dim: int) -> tuple[Block, Block]:
     return Block(first, block.ports), Block(second, block.ports)
 
 
-def _join_tiles(grid: list[list[Block]]) -> list[Block]:
-    """Join the last tiles of each array, `grid[row][col]`, until one or two are left, and drop the open ends."""
-    grid[0] = [leave_open(block, "T") for block in grid[0]]
-    for line in grid:
-        line[-1] = leave_open(line[-1], "R")
-    while len(grid) > 2 or len(grid[0]) > 1:
-        if len(grid[0]) > 1:
-            grid = [[beside(a, b) for a, b in _couples(line)] + line[len(line) // 2 * 2 :] for line in grid]
-        if len(grid) > 2:
-            joined = [[above(a, b) for a, b in zip(*lines, strict=True)] for lines in _couples(grid)]
-            grid = joined + grid[len(grid) // 2 * 2 :]
-    return [line[0] for line in grid]
+def _join_tiles(tiles: Block) -> list[Block]:
+    """Join the tiles of each array until one is left, or two above each other.
+
+    The open ends are dropped first, which makes tiles on top and on the right smaller than the others: joined at once
+    are those inside, those on top, those on the right, and the corner.
+    """
+    lines = [_apart(line, "R") for line in _apart(tiles, "T")]
+    while lines[1][0] or _count(lines[0][1], 1) > 1:
+        lines = [_joined(*line, "R") for line in lines]
+        if _count(lines[0][1], 1) > 1:
+            columns = [_joined(inner, top, "T") for inner, top in zip(*lines, strict=True)]
+            lines = list(zip(*columns, strict=True))
+    halves = [line[1] for line in reversed(lines)]
+    return [Block(half.coupling[:, 0, 0], half.ports) for half in halves if half]
+
+
+def _apart(tiles: Block | None, side: str) -> Line:
+    """Return all tiles but those on one side, and those on that side with their open ends dropped."""
+    if tiles is None:
+        return None, None
+    dim, others = _DIMS[side], _count(tiles, _DIMS[side]) - 1
+    edge = leave_open(_narrow(tiles, dim, others if side == "R" else 0, 1), side)
+    return (_narrow(tiles, dim, 0 if side == "R" else 1, others) if others else None), edge
+
+
+def _joined(others: Block | None, edge: Block | None, side: str) -> Line:
+    """Join neighbours, of which those at the edge are the last (side "R") or the first ("T")."""
+    dim, join_two = _DIMS[side], beside if side == "R" else above
+    count = _count(others, dim)
+    if others and edge and count % 2:
+        if side == "R":
+            edge, others = beside(_narrow(others, dim, count - 1, 1), edge), _narrow(others, dim, 0, count - 1)
+        else:
+            edge, others = above(edge, _narrow(others, dim, 0, 1)), _narrow(others, dim, 1, count - 1)
+    return (join_two(*_pairs(others, dim)) if others and count > 1 else None), edge
+
+
+def _count(tiles: Block | None, dim: int) -> int:
+    return tiles.coupling.shape[dim] if tiles else 0
+
+
+def _narrow(tiles: Block, dim: int, start: int, count: int) -> Block:
+    return Block(tiles.coupling.narrow(dim, start, count), tiles.ports)
 
 
 def _transfer(halves: list[Block]) -> Tensor:
@@ -172,7 +207,3 @@ def _transfer(halves: list[Block]) -> Tensor:
 def _whole(halves: list[Block]) -> Block:
     """Return the whole array."""
     return halves[0] if len(halves) == 1 else above(*halves)
-
-
-def _couples(items: list[Item]) -> list[tuple[Item, Item]]:
-    return list(zip(items[0::2], items[1::2], strict=False))

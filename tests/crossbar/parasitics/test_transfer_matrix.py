@@ -78,6 +78,17 @@ def test_every_circuit_agrees_with_plain_elimination(shape, corner):
     assert largest_error(transfer_matrix(conductance.float(), wires), expected) < 2e-6
 
 
+@pytest.mark.parametrize("shape", [(21, 97), (97, 21), (64, 80), (96, 33), (9, 150)])
+def test_any_number_of_tiles(shape):
+    """Tiles 3, 6, 4 and 8 a side: those at the open ends are smaller, and odd ones wait for a partner."""
+    wires = Wires(row=20.0, column=30.0, driver=1e3, sense=500.0)
+    conductance = random_array(*shape, batch=(2,), open_share=0.2)
+    conductance[0, 3] = conductance[1, :, 2] = 0  # a dead word line, a dead bit line
+    expected = transfer_matrix(conductance, wires, method="block")
+    assert largest_error(transfer_matrix(conductance, wires), expected) < 1e-13
+    assert largest_error(transfer_matrix(conductance.float(), wires), expected) < 2e-6
+
+
 @pytest.mark.parametrize("name", ["row", "column", "driver", "sense"])
 def test_vanishing_resistance_is_the_limit(name):
     wires = Wires(row=5.0, column=8.0, driver=300.0, sense=200.0)
