@@ -68,7 +68,7 @@ class CircuitRead(AbstractTiledRead):
         """Read codes (vectors, inputs) -> (vectors, sums)."""
         return read_tiles(codes.t(), self.tables, self.runs, settings, send=self._currents).t()
 
-    def _currents(self, drive: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
+    def _currents(self, drive: Tensor, tables: ReadTables, run: BlockRun) -> tuple[Tensor, None]:
         """Send pulses (blocks, rows, columns) through the arrays: (blocks, conversions, columns)."""
         outputs = []
         for block, pulses in enumerate(drive):
@@ -81,7 +81,7 @@ class CircuitRead(AbstractTiledRead):
             sent = currents[tile * cols + torch.cat(lines) % cols].split(len(column))
             difference = sent[0] if len(sent) == 1 else sent[0] - sent[1]
             outputs.append(difference.to(drive.dtype) * self.in_codes[chosen, None])
-        return torch.stack(outputs)
+        return torch.stack(outputs), None
 
     def _solved(self, tiles: Tensor, pulses: Tensor, first_row: int) -> Tensor:
         """Return the siemens times pulse units of all bit lines, (tiles * cols, columns), for pulses (rows, columns)."""

@@ -44,7 +44,9 @@ def pack_runs(tables: ReadTables, runs: tuple[BlockRun, ...]) -> tuple[PackedRun
 
 def fits_bytes(tables: ReadTables, settings: ReadSettings) -> bool:
     """Return whether levels, pulses and codes are bytes."""
-    if tables.unit is None or tables.unit.dtype != torch.float32 or tables.matrix.dtype != torch.int8:
+    if tables.unit is None or tables.unit.dtype != torch.float32:
+        return False
+    if tables.matrix.dtype != torch.int8 or tables.matrix.ndim == 3:
         return False
     if not tables.matrix.is_cpu:
         return False

@@ -8,16 +8,13 @@ from torch import Tensor
 
 from crossbar.array.reads.integer.converted_product import converts_products
 from crossbar.array.reads.integer.engine import PackedRun, fits_bytes, pack_runs, read_bytes
+from crossbar.array.reads.tiled.digits import in_digits
 from crossbar.array.reads.tiled.engine import ReadSettings
 from crossbar.array.reads.tiled.product import multiplies_bytes
 from crossbar.array.reads.tiled.read import AbstractTiledRead
 from crossbar.array.reads.tiled.tables import ReadTables
 from crossbar.array.solved import SolvedArrays
 from crossbar.config import CrossbarConfig
-
-_BYTE = 8
-"""Bits of a byte."""
-
 
 @final
 class IntegerRead(AbstractTiledRead):
@@ -39,18 +36,15 @@ class IntegerRead(AbstractTiledRead):
 
     def multiplied(self, tables: ReadTables) -> ReadTables:
         """Return levels as bytes."""
-        if tables.unit is None or tables.matrix.device.type != "cpu" or not multiplies_bytes():
+        if tables.unit is None:
+            return tables if self.settings is None else in_digits(tables, self.settings.drive)
+        if tables.matrix.device.type != "cpu" or not multiplies_bytes():
             return tables
         return replace(tables, matrix=tables.matrix.to(torch.int8))
 
-    def carried(self, codes: Tensor) -> Tensor:
-        """Return input codes as integers, of one byte where none is negative: patches of an image repeat each of them."""
-        settings = self.settings
-        if settings is None or not self._in_bytes(settings) or settings.drive.input_offset or not codes.numel():
-            return codes
-        if (self.config.inputs.bits or _BYTE) > _BYTE:
-            return codes
-        return codes.to(torch.uint8 if float(codes.amin()) >= 0 else torch.int16)
+    def carries_integers(self, settings: ReadSettings) -> bool:
+        """Return whether levels are bytes, or digits."""
+        return self._in_bytes(settings) or super().carries_integers(settings)
 
     def read_codes(self, codes: Tensor, settings: ReadSettings) -> Tensor:
         """Read codes (vectors, inputs) -> (vectors, sums), in bytes where everything is one."""

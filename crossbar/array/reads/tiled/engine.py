@@ -14,6 +14,7 @@ from torch import Tensor
 from crossbar.array.cell_curve import bend
 from crossbar.array.converter_steps import adc_signed
 from crossbar.array.drive import DriveSettings, drive_settings, driven_codes, phases, pulses
+from crossbar.array.reads.tiled.digits import join_digits
 from crossbar.array.reads.tiled.noise_variance import correlated, noise_variance
 from crossbar.array.reads.tiled.product import product
 from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, may_clip
@@ -21,6 +22,8 @@ from crossbar.config import CrossbarConfig
 from crossbar.converters import at_hand, highest_code
 from mapping import Placement
 
+_WORD = 8
+"""Bytes of an integer of 64 bits, in which codes are cut into pulses."""
 WORTH_SKIPPING = 0.9
 """Share of driven vectors up to which reading them apart costs less than reading all."""
 
@@ -57,20 +60,23 @@ def read_settings(placement: Placement, config: CrossbarConfig, tables: ReadTabl
     )
 
 
-Send = Callable[[Tensor, ReadTables, BlockRun], Tensor]
-"""What pulses (blocks, rows, columns) send to the converters of a run, (blocks, conversions, columns)."""
+Send = Callable[[Tensor, ReadTables, BlockRun], tuple[Tensor, Tensor | None]]
+"""What pulses (blocks, rows, columns) send to the converters of a run, (blocks, conversions, columns), and how much of
+that is read noise where one product gives both: its variance by the drive of each word line alone."""
 
 
-def send_products(drive: Tensor, tables: ReadTables, run: BlockRun) -> Tensor:
+def send_products(drive: Tensor, tables: ReadTables, run: BlockRun) -> tuple[Tensor, Tensor | None]:
     """Send pulses through the cells as products: (blocks, rows, columns) -> (blocks, conversions, columns)."""
     matrix = run.rows_of(tables.matrix)
+    if tables.matrix.ndim == 3:
+        return join_digits(product(matrix, drive), tables, run)
     if tables.worth is None or tables.bends is None:
         currents = product(matrix, drive)
-        return currents if tables.unit is None else _from_levels(currents, drive, tables, run)
+        return (currents if tables.unit is None else _from_levels(currents, drive, tables, run)), None
     currents = product(matrix, bend(drive, tables.worth[0]))
     for worth, further in zip(tables.worth[1:-1], tables.bends, strict=True):
         currents += product(run.rows_of(further), bend(drive, worth))
-    return currents
+    return currents, None
 
 
 def read_tiles(
@@ -101,7 +107,7 @@ def read_tiles(
     Tensor
         Outputs and reference columns in integer weight units, (sums, vectors).
     """
-    result = codes.new_zeros(settings.sums, codes.shape[1])
+    result = tables.factor.new_zeros(settings.sums, codes.shape[1])
     vectors = vectors_at_a_time(tables, runs, settings)
     for sign, phase in phases(codes, settings.drive):
         for start in range(0, codes.shape[1], vectors):
@@ -113,12 +119,13 @@ def read_tiles(
 
 def vectors_at_a_time(tables: ReadTables, runs: tuple[BlockRun, ...], settings: ReadSettings) -> int:
     """Return how many input vectors make products of at most `settings.chunk` numbers."""
-    rows = tables.row_index.shape[1]
+    rows, digits = tables.row_index.shape[1], tables.matrix[:1, ..., 0].numel()
     widest = max(
-        (run.lines.cycles * run.lines.blocks * max(run.conversions, rows - run.lines.first_row) for run in runs),
+        (run.lines.cycles * run.lines.blocks * max(run.conversions * digits, rows - run.lines.first_row) for run in runs),
         default=1,
     )
-    return max(1, settings.chunk // widest)
+    vectors = max(1, settings.chunk // widest)
+    return vectors if vectors < _WORD else vectors // _WORD * _WORD
 
 
 def _read_run(
@@ -158,9 +165,9 @@ def _read_driven(
 ) -> None:
     """Drive codes (blocks, rows, vectors), convert, and add the vectors that are `active` to `result`."""
     drive = pulses(driven, run.lines, settings.drive, tables.matrix.dtype)  # (blocks, rows, cycles * vectors)
-    currents = send(drive, tables, run)  # (blocks, conversions, cycles * vectors)
+    currents, variance = send(drive, tables, run)  # (blocks, conversions, cycles * vectors)
     bits = settings.drive.pulse_bits == 1 and not settings.drive.bipolar
-    variance = noise_variance(currents, drive, tables, run, bits=bits)
+    variance = noise_variance(currents, variance, drive, tables, run, bits=bits)
     if variance is not None:
         currents.addcmul_(variance.sqrt_(), correlated(torch.randn_like(variance), tables, run))
     convert_and_add(currents, active, tables, run, settings, result, sign)

@@ -45,6 +45,7 @@ def _operator(
     row_index: Tensor,
     row_shift: Tensor,
     unit: Tensor | None,
+    variance_unit: Tensor | None,
     lowest: Tensor | None,
     worth: Tensor | None,
     bends: Tensor | None,
@@ -65,6 +66,7 @@ def _operator(
         row_index=row_index,
         row_shift=row_shift,
         unit=unit,
+        variance_unit=variance_unit,
         lowest=lowest,
         worth=worth,
         bends=bends,
@@ -89,12 +91,13 @@ def _shape_only(
     row_index: Tensor,
     row_shift: Tensor,
     unit: Tensor | None,
+    variance_unit: Tensor | None,
     lowest: Tensor | None,
     worth: Tensor | None,
     bends: Tensor | None,
     description: str,
 ) -> Tensor:
-    return codes.new_empty(_described(description)[1].sums, codes.shape[1])
+    return factor.new_empty(_described(description)[1].sums, codes.shape[1])
 
 
 @functools.lru_cache(maxsize=1024)

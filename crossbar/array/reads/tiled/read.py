@@ -12,6 +12,7 @@ from crossbar.array.conversions import find_conversions
 from crossbar.array.converter_steps import adc_steps, calibrated_adc
 from crossbar.array.crosstalk import cross_product, idle_weight
 from crossbar.array.reads.base import AbstractRead, offset_output
+from crossbar.array.reads.tiled.digits import in_digits
 from crossbar.array.reads.tiled.engine import ReadSettings, read_settings, read_tiles
 from crossbar.array.reads.tiled.operator import describe_read, read_in_graph
 from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, read_tables
@@ -22,11 +23,14 @@ from crossbar.converters import straight_through
 from mapping import subtract_references
 
 _TABLES = tuple(f.name for f in fields(ReadTables))
+_BYTE = 8
+"""Bits of a byte."""
 
 
 class AbstractTiledRead(AbstractRead):
     """Read block by block through the converters; a gradient passes as if they were ideal (straight through)."""
 
+    matrix: Tensor
     scale: Tensor
     share: Tensor | None
     digital: Tensor | None
@@ -90,9 +94,18 @@ class AbstractTiledRead(AbstractRead):
             return outputs
         return straight_through(self.read_without_converters(codes, wiring), outputs)
 
+    def carries_integers(self, settings: ReadSettings) -> bool:
+        """Return whether input codes may come to `read_codes` as integers."""
+        return self.matrix.ndim == 3 and not torch.compiler.is_compiling()
+
     def carried(self, codes: Tensor) -> Tensor:
-        """Return input codes in the type in which they are carried to the word lines."""
-        return codes
+        """Return input codes as integers, of one byte where none is negative: patches of an image repeat each of them."""
+        settings = self.settings
+        if settings is None or not self.carries_integers(settings) or settings.drive.input_offset or not codes.numel():
+            return codes
+        if (self.config.inputs.bits or _BYTE) > _BYTE:
+            return codes
+        return codes.to(torch.uint8 if float(codes.amin()) >= 0 else torch.int16)
 
     def _read_vectors(self, codes: Tensor) -> Tensor:
         """Read (vectors, inputs) -> (vectors, outputs)."""
@@ -124,8 +137,8 @@ class AbstractTiledRead(AbstractRead):
 
 @final
 class TiledRead(AbstractTiledRead):
-    """Read any cells, in floating point."""
+    """Read any cells."""
 
     def multiplied(self, tables: ReadTables) -> ReadTables:
-        """Return the tables as they are."""
-        return tables
+        """Return conductances as digits of whole numbers, where products of those are faster."""
+        return tables if self.settings is None else in_digits(tables, self.settings.drive)

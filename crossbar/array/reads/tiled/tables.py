@@ -29,7 +29,7 @@ class ReadTables:
 
     matrix: Tensor
     """Transfer matrices, transposed, with the sign of their word lines, (conversions, rows); 0 where no word line is.
-    Where there is a `unit`, levels, as floating point or int8."""
+    Where there is a `unit`, levels, as floating point or int8; or digits of whole numbers, (conversions, digits, rows)."""
     variance: Tensor | None
     """Read-noise variance of their entries in the type of `variance_type`, (conversions, rows), or None."""
     output: Tensor
@@ -55,7 +55,9 @@ class ReadTables:
     together: Tensor | None = None
     """What noise of conversions of an array has in common, as `NoiseTables.together`, (conversions, arrays of a block)."""
     unit: Tensor | None = None
-    """What one level is worth, (conversions,), where the matrix holds levels."""
+    """What one is worth, (conversions,), where the matrix holds whole numbers."""
+    variance_unit: Tensor | None = None
+    """What one is worth of the variance whose digits follow those of the matrix, (conversions,), in place of `variance`."""
     lowest: Tensor | None = None
     """What level 0 is worth on every driven word line, (conversions,); None: nothing."""
     worth: Tensor | None = None
@@ -91,9 +93,9 @@ class BlockRun:
         return slice(self.first, self.first + self.lines.blocks * self.conversions)
 
     def rows_of(self, values: Tensor) -> Tensor:
-        """Return a table's part of this run, (blocks, conversions, rows with a word line)."""
+        """Return a table's part of this run, (blocks, conversions [x digits], rows with a word line)."""
         part = values[self.conversion_slice]
-        return part.view(self.lines.blocks, self.conversions, -1)[:, :, self.lines.first_row :]
+        return part.view(self.lines.blocks, -1, part.shape[-1])[:, :, self.lines.first_row :]
 
 
 def read_tables(
