@@ -241,29 +241,12 @@ def pulses(codes: Tensor, config: InputConfig, extra_bits: int = 0) -> Tensor:
 
 def cut_pulses(codes: Tensor, cycles: int, pulse_bits: int, *, dim: int) -> Tensor:
     """Cut non-negative integers into the pulses of `cycles` cycles, least significant first, in a new dimension `dim`."""
-    if codes.dtype == torch.uint8 and dim < codes.ndim and codes.shape[-1] % 8 == 0:
-        # Integers of 64 bits begin at every eighth byte of a storage. A part of a batch may not, and a row of it keeps
-        # the step to the next row, which it does not have, and is contiguous all the same.
-        begins = (codes.storage_offset(), *codes.stride()[:-1])
-        if not codes.is_contiguous() or any(begin % 8 for begin in begins):
-            codes = codes.clone(memory_format=torch.contiguous_format)
-        return _cut_bytes(codes, cycles, pulse_bits, dim)
     shape = [1] * (codes.ndim + 1)
     shape[dim] = cycles
-    shifts = torch.arange(cycles, device=codes.device, dtype=codes.dtype).view(shape) * pulse_bits
-    return (codes.unsqueeze(dim) >> shifts).bitwise_and_(2**pulse_bits - 1)
-
-
-def _cut_bytes(codes: Tensor, cycles: int, pulse_bits: int, dim: int) -> Tensor:
-    """Cut codes of one byte, eight in every integer of 64 bits."""
-    eight = codes.view(torch.int64)
-    pulses = torch.empty(*codes.shape[:dim], cycles, *eight.shape[dim:], dtype=torch.int64, device=codes.device)
-    for cycle in range(cycles):
-        kept = 2 ** max(0, min(pulse_bits, 8 - cycle * pulse_bits)) - 1  # what the next byte shifts in is none of it
-        there = pulses.select(dim, cycle)
-        torch.bitwise_right_shift(eight, cycle * pulse_bits, out=there)
-        there.bitwise_and_(kept * 0x0101010101010101)
-    return pulses.view(torch.uint8)
+    shifts = torch.arange(0, cycles * pulse_bits, pulse_bits, device=codes.device).view(shape)
+    if pulse_bits == 1 and codes.dtype == torch.uint8:
+        return (codes.unsqueeze(dim) & (1 << shifts).to(torch.uint8)).ne_(0)  # a shift of bytes takes twice as long
+    return (codes.unsqueeze(dim) >> shifts.to(codes.dtype)).bitwise_and_(2**pulse_bits - 1)
 
 
 def pulse_power(codes: Tensor, config: InputConfig) -> Tensor:

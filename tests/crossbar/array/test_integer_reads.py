@@ -138,7 +138,7 @@ def test_the_plan_takes_integers_where_it_can_and_says_why():
 
 
 def test_bytes_are_multiplied_where_cells_are_on_their_levels():
-    """Faults that are given to `program` move cells off their levels: such a chip is read in floating point."""
+    """Faults that are given to `program` move cells off their levels: such a chip is read as any other."""
     torch.manual_seed(0)
     layer = nn.Linear(30, 7)
     config = replace(SERIAL, device=LEAKY)
@@ -149,7 +149,7 @@ def test_bytes_are_multiplied_where_cells_are_on_their_levels():
     x = torch.rand(5, 30)
     for chip in (analog, tiled):
         chip.array.program(layer.weight.detach().t(), faults=faults)
-    assert analog.array.reader.matrix.dtype == torch.float32
+    assert analog.array.reader.unit is None or analog.array.reader.matrix.ndim == 3  # digits of conductances
     assert torch.equal(analog(x), tiled(x))
 
 

@@ -7,7 +7,6 @@ over the cycles in 16 bits as far as those hold the sums.
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from crossbar.array.drive import block_codes, phases
@@ -20,8 +19,6 @@ _SHORT = 2**15 - 1
 """Largest number of 16 bits."""
 _COLUMNS = 16
 """Conversions that a product writes at a time."""
-_WORD = 8
-"""Bytes of an integer of 64 bits, in which codes are cut into pulses."""
 _BYTE = 127
 """Largest code of either sign that a byte holds; without a sign it holds twice that and one."""
 
@@ -77,7 +74,7 @@ def _packed_run(tables: ReadTables, run: BlockRun) -> PackedRun:
             unused = -(len(matrix) + 1) % _COLUMNS
             matrix = torch.cat([matrix, matrix.new_zeros(unused, matrix.shape[1]), lines[None].to(matrix.dtype)])
             unit = torch.cat([unit, unit.new_zeros(unused), unit.new_ones(1)])
-        levels.append(pack_levels(F.pad(matrix, (0, -matrix.shape[1] % _WORD)).contiguous()))
+        levels.append(pack_levels(matrix.contiguous()))
         units.append(unit.contiguous())
     return PackedRun(run=run, levels=tuple(levels), units=tuple(units))
 
@@ -119,7 +116,6 @@ def _total(driven: Tensor, tables: ReadTables, packed: PackedRun, block: int, se
     """Drive codes (vectors, rows) of one block, convert, shift and add: float32, (vectors, conversions)."""
     run, levels = packed.run, packed.levels[block]
     cycles, bits = run.lines.cycles, settings.drive.pulse_bits
-    driven = F.pad(driven, (0, -driven.shape[1] % _WORD))
     pulses = cut_pulses(driven, cycles, bits, dim=1) if cycles > 1 else driven[:, None]  # (vectors, cycles, rows)
     pulses = pulses.to(torch.uint8)
     kind = torch.int8 if settings.signed else torch.uint8

@@ -16,6 +16,7 @@ from crossbar.array.reads.tiled.tables import ReadTables
 from crossbar.array.solved import SolvedArrays
 from crossbar.config import CrossbarConfig
 
+
 @final
 class IntegerRead(AbstractTiledRead):
     """Read cells on their levels in integers: the very codes of a tiled read, which sums the same whole numbers.

@@ -1,8 +1,8 @@
 """Real conductances as whole numbers of three signed bytes: products of pulses with them are exact, and take half the time.
 
-A pulse is a whole number, so only what it meets has to be cut. Sums are whole numbers of 32 bits, the same whatever the
-batch, chunk or threads; what is lost is what a conductance is rounded by, once: 2^-24 of the largest of its bit line, or
-less than 2^-31 of the largest sum.
+A pulse is a whole number, so only what it meets has to be cut. Sums of each digit are whole numbers of 32 bits, and so the
+currents are the same whatever the batch, chunk or threads; what is lost is what a conductance is rounded by, once: 2^-24
+of the largest of its bit line.
 """
 
 import functools
@@ -18,7 +18,6 @@ from crossbar.array.reads.tiled.tables import BlockRun, ReadTables
 _DIGITS, _VARIANCE_DIGITS = 3, 2
 _BASE = 256
 _LARGEST_DIGIT = 127
-_LARGEST_SUM = 0.99 * 2**31
 _WORTHWHILE = 1024
 """Cells of a block from which products of bytes, one block after the other, cost less than a batch in floating point."""
 
@@ -35,12 +34,12 @@ def in_digits(tables: ReadTables, drive: DriveSettings) -> ReadTables:
     blocks = len(tables.row_index)
     if not 0 < largest_pulse <= _LARGEST_DIGIT or tables.matrix.numel() < _WORTHWHILE * blocks:
         return tables
-    unit = _unit(tables.matrix, _DIGITS, largest_pulse)
+    unit = _unit(tables.matrix, _DIGITS)
     digits = _cut(tables.matrix, unit, _DIGITS)
     if tables.variance is None or drive.pulse_bits > 1 or drive.bipolar:
         return replace(tables, matrix=torch.stack(digits, 1), unit=unit)
     variance = tables.variance.to(unit.dtype)
-    variance_unit = _unit(variance, _VARIANCE_DIGITS, largest_pulse)
+    variance_unit = _unit(variance, _VARIANCE_DIGITS)
     digits += _cut(variance, variance_unit, _VARIANCE_DIGITS)
     return replace(tables, matrix=torch.stack(digits, 1), unit=unit, variance=None, variance_unit=variance_unit)
 
@@ -55,15 +54,16 @@ def join_digits(sums: Tensor, tables: ReadTables, run: BlockRun) -> tuple[Tensor
     tables, run
         The conversions.
     """
+    if tables.unit is None:
+        raise ValueError("`tables` must hold digits and what they are worth. Use `in_digits`.")
     parts = sums.view(run.lines.blocks, run.conversions, -1, sums.shape[2]).unbind(2)
     currents = _join(parts[:_DIGITS], tables.unit, run)
     return currents, None if tables.variance_unit is None else _join(parts[_DIGITS:], tables.variance_unit, run)
 
 
-def _unit(values: Tensor, digits: int, largest_pulse: int) -> Tensor:
-    """Return what one is worth for each conversion, so that its values (conversions, rows) and all sums of them fit."""
-    size = values.abs()
-    unit = torch.maximum(size.amax(1) / (_LARGEST_DIGIT * _BASE ** (digits - 1)), size.sum(1) * (largest_pulse / _LARGEST_SUM))
+def _unit(values: Tensor, digits: int) -> Tensor:
+    """Return what one is worth for each conversion, so that its values (conversions, rows) fit."""
+    unit = values.abs().amax(1) / (_LARGEST_DIGIT * _BASE ** (digits - 1))
     return torch.where(unit > 0, unit, 1)
 
 
@@ -79,10 +79,11 @@ def _cut(values: Tensor, unit: Tensor, digits: int) -> list[Tensor]:
 
 
 def _join(parts: tuple[Tensor, ...], unit: Tensor, run: BlockRun) -> Tensor:
-    whole = parts[0]
+    """Return whole numbers times their unit, from digits (blocks, conversions, columns)."""
+    whole = parts[0].to(unit.dtype)
     for part in parts[1:]:
-        whole = torch.add(part, whole, alpha=_BASE)
-    return whole.to(unit.dtype).mul_(unit[run.conversion_slice].view(*whole.shape[:2], 1))
+        whole = part.to(unit.dtype).add_(whole, alpha=_BASE)
+    return whole.mul_(unit[run.conversion_slice].view(*whole.shape[:2], 1))
 
 
 def fast_bytes(values: Tensor) -> bool:

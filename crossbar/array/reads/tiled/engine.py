@@ -15,6 +15,7 @@ from crossbar.array.cell_curve import bend
 from crossbar.array.converter_steps import adc_signed
 from crossbar.array.drive import DriveSettings, drive_settings, driven_codes, phases, pulses
 from crossbar.array.reads.tiled.digits import join_digits
+from crossbar.array.reads.tiled.levels import WHOLE
 from crossbar.array.reads.tiled.noise_variance import correlated, noise_variance
 from crossbar.array.reads.tiled.product import product
 from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, may_clip
@@ -22,8 +23,6 @@ from crossbar.config import CrossbarConfig
 from crossbar.converters import at_hand, highest_code
 from mapping import Placement
 
-_WORD = 8
-"""Bytes of an integer of 64 bits, in which codes are cut into pulses."""
 WORTH_SKIPPING = 0.9
 """Share of driven vectors up to which reading them apart costs less than reading all."""
 
@@ -121,11 +120,13 @@ def vectors_at_a_time(tables: ReadTables, runs: tuple[BlockRun, ...], settings: 
     """Return how many input vectors make products of at most `settings.chunk` numbers."""
     rows, digits = tables.row_index.shape[1], tables.matrix[:1, ..., 0].numel()
     widest = max(
-        (run.lines.cycles * run.lines.blocks * max(run.conversions * digits, rows - run.lines.first_row) for run in runs),
+        (
+            run.lines.cycles * run.lines.blocks * max(run.conversions * digits, rows - run.lines.first_row)
+            for run in runs
+        ),
         default=1,
     )
-    vectors = max(1, settings.chunk // widest)
-    return vectors if vectors < _WORD else vectors // _WORD * _WORD
+    return max(1, settings.chunk // widest)
 
 
 def _read_run(
@@ -186,7 +187,7 @@ def convert_and_add(
     blocks, cycles = run.lines.blocks, run.lines.cycles
     if settings.highest:
         _convert(currents, tables, run.conversion_slice, settings)
-    total = _over_cycles(currents.view(*currents.shape[:2], cycles, -1), settings.drive.pulse_bits)
+    total = _over_cycles(currents.view(*currents.shape[:2], cycles, -1), settings.drive.pulse_bits, settings.highest)
     if active is not None and tables.adc_offset is not None:
         total = total * active[:, None, :]
     factor = tables.factor[run.conversion_slice].view(blocks, run.conversions, 1)
@@ -224,10 +225,14 @@ def _convert(currents: Tensor, tables: ReadTables, conversions: slice, settings:
         currents.clamp_(-settings.highest if settings.signed else 0, settings.highest)
 
 
-def _over_cycles(codes: Tensor, pulse_bits: int) -> Tensor:
+def _over_cycles(codes: Tensor, pulse_bits: int, highest: int) -> Tensor:
     """Shift and add over the cycles: (blocks, conversions, cycles, vectors) -> (blocks, conversions, vectors)."""
+    cycles = codes.shape[2]
+    if 0 < highest * 2 ** (cycles * pulse_bits) < WHOLE and cycles > 1:  # exact in any order
+        worth = torch.arange(0, cycles * pulse_bits, pulse_bits, device=codes.device).to(codes.dtype).exp2_()
+        return torch.matmul(worth, codes)
     total = codes[:, :, -1]
-    for cycle in range(codes.shape[2] - 2, -1, -1):
+    for cycle in range(cycles - 2, -1, -1):
         total = torch.add(codes[:, :, cycle], total, alpha=2**pulse_bits)
     return total
 

@@ -9,7 +9,7 @@ from crossbar.array.conversions import Conversions, currents_of
 from crossbar.array.programming import level_step, target_conductance
 from crossbar.array.solved import SolvedArrays
 
-_WHOLE = 2**24
+WHOLE = 2**24
 """Whole numbers below it are exact in float32, and so are sums of them in any order."""
 
 
@@ -56,7 +56,7 @@ def level_sums(solved: SolvedArrays, found: Conversions) -> LevelSums | None:
     levels = currents_of((whole * placement.used).to(solved.transfer.dtype), found)
     largest_pulse = 2 ** (solved.config.inputs.pulse_bits or 0) - 1
     largest = float(levels.abs().sum(1).max()) if len(levels) else 0.0
-    if max(largest, levels.shape[1]) * largest_pulse >= _WHOLE:
+    if max(largest, levels.shape[1]) * largest_pulse >= WHOLE:
         return None
     lowest = None if paired or device.g_min == 0 else torch.full_like(own, device.g_min)
     return LevelSums(levels=levels, step=own, lowest=lowest)

@@ -23,7 +23,9 @@ def noise_variance(
     bits
         Whether pulses are 0 or 1, and so their own squares.
     """
-    variance = own if tables.variance is None else _of_squares(drive, tables.variance, tables, run, bits=bits).to(currents)
+    variance = (
+        own if tables.variance is None else _of_squares(drive, tables.variance, tables, run, bits=bits).to(currents)
+    )
     if variance is None:
         return None
     if tables.falls is not None:
