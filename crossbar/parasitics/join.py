@@ -72,16 +72,19 @@ def meeting(first: Tensor, first_cut: Cut, second: Tensor, second_cut: Cut, dim:
     return inner, torch.cat(outer, dim + 1)
 
 
-def add_kept(joined: Tensor, first: Tensor, first_cut: Cut, second: Tensor, second_cut: Cut, dim: int) -> None:
-    """Add to the joined network what already connects ports that stay."""
+def kept_network(first: Tensor, first_cut: Cut, second: Tensor, second_cut: Cut, dim: int) -> Tensor:
+    """Return the network of the ports that stay as it is before the join; nothing connects those of both blocks yet."""
+    shape = list(first.shape)
+    shape[dim] = shape[dim + 1] = first_cut.stay + second_cut.stay
+    network = first.new_zeros(shape)
     at = 0
     for block, own in ((first, first_cut), (second, second_cut)):
         places = placed(own.kept, at)
         for target, source in places:
             for other_target, other_source in places:
-                part(joined, target, other_target, dim).add_(part(block, source, other_source, dim))
+                part(network, target, other_target, dim).copy_(part(block, source, other_source, dim))
         at += own.stay
-    joined.diagonal(dim1=dim, dim2=dim + 1).zero_()
+    return network
 
 
 def placed(spans: tuple[Span, ...], at: int) -> list[tuple[Span, Span]]:
@@ -122,8 +125,9 @@ class _Join(torch.autograd.Function):
         flat = outer.view(-1, count, kept)
         # (..., count, kept): share of each kept port in a node
         spread = torch.bmm(symmetric_inverse(node_matrix(inner, outer)).view(-1, count, count), flat)
-        joined = torch.bmm(flat.mT, spread).view(*outer.shape[:-2], kept, kept)
-        add_kept(joined, first, first_cut, second, second_cut, -2)
+        joined = kept_network(first, first_cut, second, second_cut, -2)
+        joined.view(-1, kept, kept).baddbmm_(flat.mT, spread)
+        joined.diagonal(dim1=-2, dim2=-1).zero_()
         ctx.save_for_backward(spread.view(outer.shape))
         ctx.cuts = first_cut, second_cut
         return joined

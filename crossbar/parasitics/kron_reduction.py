@@ -21,7 +21,7 @@ KEPT_BYTES = 31 << 20
 """A buffer of this size, taken and given back before the work: from then on glibc (which learns from buffers up to 32
 MiB) keeps what one group gives back for the next, instead of asking the system for fresh pages each time: a quarter of
 the time of a batch in a process that has held nothing large yet."""
-TILES = (2, 3, 4)
+TILES = (2, 3, 4, 5)
 LARGEST_TILE = 32
 """Lines of a tile up to which it pays to treat all tiles alike, those with open ends included."""
 LEAVES = (5, 6, 7, 8)

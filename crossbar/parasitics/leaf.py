@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 from crossbar.parasitics.block import Block, Cut, cut, joined_ports, pairs
-from crossbar.parasitics.join import add_kept, meeting, spread_gradients
+from crossbar.parasitics.join import kept_network, meeting, spread_gradients
 from crossbar.parasitics.unit import unit_block
 
 UNIT_COLS = (4, 3, 2, 1)
@@ -91,17 +91,16 @@ class _LeafJoin(torch.autograd.Function):
         inner, outer = meeting(first, first_cut, second, second_cut, 0)
         lines = torch.cat([inner, outer], 1)
         count = len(lines)
+        joined = kept_network(first, first_cut, second, second_cut, 0)
         shares = []
         for node in range(count):
             own = lines[node, node + 1 :]  # to the nodes that are left
             shares.append(own / own.sum(0))
-            if node + 1 < count:
-                lines[node + 1 :, node + 1 :].addcmul_(own[: count - node - 1].unsqueeze(1), shares[node])
-        joined = outer.new_empty(outer.shape[1], *outer.shape[1:])
-        torch.mul(lines[0, count:].unsqueeze(1), shares[0][count - 1 :], out=joined)
-        for node in range(1, count):
-            joined.addcmul_(lines[node, count:].unsqueeze(1), shares[node][count - node - 1 :])
-        add_kept(joined, first, first_cut, second, second_cut, 0)
+            others = count - node - 1
+            if others:
+                lines[node + 1 :, node + 1 :].addcmul_(own[:others].unsqueeze(1), shares[node])
+            joined.addcmul_(own[others:].unsqueeze(1), shares[node][others:])
+        joined.diagonal(dim1=0, dim2=1).zero_()
         ctx.save_for_backward(*shares)
         ctx.cuts = first_cut, second_cut
         return joined
