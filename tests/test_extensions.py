@@ -17,6 +17,9 @@ from tests.extensions import encoding, layer, read_noise, remedy
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("devices", "mapping", "crossbar", "calibration", "tests")
 EXTENSIONS = {"read noise": read_noise, "encoding": encoding, "remedy": remedy, "layer": layer}
+QUICK = "read noise"
+"""The extension that runs with all tests; `.ci/run` runs the others by `pytest -m slow tests/test_extensions.py`."""
+RUNS = [pytest.param(name, marks=[pytest.mark.slow] * (name != QUICK)) for name in EXTENSIONS]
 PRELUDE = """
 import dataclasses
 import torch
@@ -89,6 +92,7 @@ def run(project, *command):
     return done.stdout
 
 
+@pytest.mark.parametrize("extension", RUNS, indirect=True)
 def test_an_extension_is_at_home(extension, project):
     passed = run(project, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *extension.SUITES)
     assert " passed" in passed
