@@ -13,8 +13,8 @@ from crossbar.parasitics.block import Block, Cut, cut, joined_ports, pairs
 from crossbar.parasitics.join import kept_network, meeting, spread_gradients
 from crossbar.parasitics.unit import unit_block
 
-UNIT_COLS = (4, 3, 2, 1)
-"""Columns of the first pieces: of what divides a leaf the most that the closed form pays for."""
+UNIT_COLS = (4, 3, 2)
+"""Columns of the first pieces: the most that the closed form pays for, if they divide a leaf; else all of a word line."""
 _SIDES = {-2: ("R", "L"), -3: ("B", "T")}
 """The sides that meet when pieces are joined along a dimension."""
 
@@ -33,23 +33,11 @@ def leaf_blocks(conductance: Tensor, left: Tensor, below: Tensor) -> Block:
     Block
         `(pieces, ports, ports)`.
     """
-    block = _reduce((conductance, left, below))
-    ports = len(block.coupling)
-    return Block(block.coupling.view(ports * ports, -1).t().contiguous().view(-1, ports, ports), block.ports)
-
-
-def _reduce(parts: tuple[Tensor, ...]) -> Block:
-    """Reduce cells `(rows, cols, pieces)`; a last odd line of cells is reduced by itself and joined at the end."""
-    for dim, axis in ((-2, 1), (-3, 0)):
-        size = parts[0].shape[axis]
-        if size > 1 and size % 2:
-            most = _reduce(tuple(part.narrow(axis, 0, size - 1) for part in parts))
-            last = _reduce(tuple(part.narrow(axis, size - 1, 1) for part in parts))
-            return _join(most, last, dim)
-    across = next(count for count in UNIT_COLS if parts[0].shape[1] % count == 0)
-    down = min(2, len(parts[0]))
-    units = (part.unflatten(1, (-1, across)).unflatten(0, (-1, down)).movedim((1, 3), (0, 1)) for part in parts)
-    block = unit_block(*units)
+    rows, cols = conductance.shape[:2]
+    down = 2 if rows % 2 == 0 else 1
+    across = next(count for count in (*UNIT_COLS, cols) if cols % count == 0)
+    parts = (part.unflatten(1, (-1, across)).unflatten(0, (-1, down)) for part in (conductance, left, below))
+    block = unit_block(*(part.movedim((1, 3), (0, 1)) for part in parts))
     dims = (-3, -2) if across > down else (-2, -3)  # square pieces have the fewest ports
     while any(size % 2 == 0 for size in block.coupling.shape[2:4]):
         for dim in dims:
@@ -57,7 +45,8 @@ def _reduce(parts: tuple[Tensor, ...]) -> Block:
                 block = _halve(block, dim)
     for dim in dims:
         block = _combine(block, dim)
-    return block
+    ports = len(block.coupling)
+    return Block(block.coupling.view(ports * ports, -1).t().contiguous().view(-1, ports, ports), block.ports)
 
 
 def _halve(block: Block, dim: int) -> Block:
