@@ -77,7 +77,7 @@ class SampledRead(AbstractTiledRead):
             return super().read_codes(codes, settings)
         cycles = max((run.lines.cycles for run in self.runs), default=1)
         vectors = max(1, self.config.chunk // max(1, cycles * conductance.numel()))
-        result = codes.new_zeros(settings.sums, len(codes))
+        result = self.tables.factor.new_zeros(settings.sums, len(codes))
         for sign, phase in phases(codes.t(), settings.drive):
             for start in range(0, len(codes), vectors):
                 part = slice(start, start + vectors)

@@ -26,10 +26,11 @@ CONFIG = xb.CrossbarConfig(
 VARIANTS = {
     "bits": CONFIG,
     "pulses of two bits": replace(CONFIG, inputs=xb.InputConfig(bits=8, dac_bits=2)),
-    "whole codes of either sign": replace(CONFIG, inputs=xb.InputConfig(bits=7, negative="bipolar")),
+    "pulses of either sign": replace(CONFIG, inputs=xb.InputConfig(bits=7, dac_bits=1, negative="bipolar")),
     "offset inputs": replace(CONFIG, inputs=xb.InputConfig(bits=6, dac_bits=3, negative="offset")),
     "subtracted pairs": replace(CONFIG, adc=xb.ADC(bits=8, subtraction="analog")),
-    "operation units": replace(CONFIG, parallel_rows=16),
+    "operation units": replace(CONFIG, mapping=replace(CONFIG.mapping, rows=128), parallel_rows=64),
+    "many rows": replace(CONFIG, mapping=replace(CONFIG.mapping, rows=512)),
     "programming errors": replace(CONFIG, wires=xb.Wires(), device=replace(xb.devices.RRAM_WAN_2022, read_noise=None)),
     "float64": replace(CONFIG),
 }
@@ -77,18 +78,19 @@ def multiplied(matrix, pulses, pulse_bits, variance=None):
 
 
 @given(
-    rows=st.integers(40, 700),
-    pulse_bits=st.integers(1, 7),
+    rows=st.integers(64, 1024),
+    pulse_bits=st.integers(1, 4),
     exponent=st.integers(-20, 6),
     signed=st.booleans(),
     seed=st.integers(0, 999),
 )
 def test_products_are_those_of_float64(rows, pulse_bits, exponent, signed, seed):
-    """To 2e-7 of the largest sum of a bit line, which is what a sum in float32 has, too."""
+    """To 3e-7 of the largest sum of a bit line, which is what a sum in float32 has, too."""
+    rows = min(rows, 1024 // (2**pulse_bits - 1))
     random = torch.Generator().manual_seed(seed)
-    matrix = torch.rand(30, rows, generator=random) ** 4 * 10.0**exponent
+    matrix = torch.rand(16, rows, generator=random) ** 4 * 10.0**exponent
     if signed:
-        matrix = matrix * torch.randn(30, rows, generator=random).sign()
+        matrix = matrix * torch.randn(16, rows, generator=random).sign()
     matrix[3] = 0
     matrix[4, 1:] = 0
     matrix[5] = matrix[5].abs().max()
@@ -97,7 +99,7 @@ def test_products_are_those_of_float64(rows, pulse_bits, exponent, signed, seed)
     currents, _ = multiplied(matrix, pulses, pulse_bits)
     exact = matrix.double() @ pulses.double()
     reach = matrix.double().abs().sum(1, keepdim=True) * (2**pulse_bits - 1)
-    assert ((currents.double() - exact).abs() <= 2e-7 * reach).all()
+    assert ((currents.double() - exact).abs() <= 3e-7 * reach).all()
 
 
 @pytest.mark.parametrize("ratio", [1, 10, 100])
@@ -136,7 +138,7 @@ def test_reads_are_those_in_floating_point(name, monkeypatch):
     torch.testing.assert_close(read, expected, rtol=0, atol=0.01 * float(expected.detach().abs().max()))
 
 
-@pytest.mark.parametrize("name", ["bits", "subtracted pairs", "operation units", "whole codes of either sign"])
+@pytest.mark.parametrize("name", ["bits", "subtracted pairs", "operation units", "pulses of either sign"])
 def test_the_same_codes_whatever_batch_and_chunk(name):
     layer, x = analog(VARIANTS[name])
     small, _ = analog(replace(VARIANTS[name], chunk=1000))
@@ -159,13 +161,14 @@ def test_noise_spreads_as_in_floating_point(pulse_bits, monkeypatch):
 
 
 def test_blocks_too_small_stay_in_floating_point():
-    tables, _ = tables_of(torch.rand(3, 20))
-    assert in_digits(tables, settings(1)) is tables
+    for shape in ((3, 100), (100, 20)):
+        tables, _ = tables_of(torch.rand(shape))
+        assert in_digits(tables, settings(1)) is tables
 
 
 def test_pulses_too_large_stay_in_floating_point():
     tables, _ = tables_of(torch.rand(30, 100))
-    assert in_digits(tables, settings(8)) is tables
+    assert in_digits(tables, settings(4)) is tables  # 15 times 100 rows
     assert in_digits(tables, settings(0)) is tables
 
 

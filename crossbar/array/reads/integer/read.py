@@ -43,10 +43,6 @@ class IntegerRead(AbstractTiledRead):
             return tables
         return replace(tables, matrix=tables.matrix.to(torch.int8))
 
-    def carries_integers(self, settings: ReadSettings) -> bool:
-        """Return whether levels are bytes, or digits."""
-        return self._in_bytes(settings) or super().carries_integers(settings)
-
     def read_codes(self, codes: Tensor, settings: ReadSettings) -> Tensor:
         """Read codes (vectors, inputs) -> (vectors, sums), in bytes where everything is one."""
         if not self._in_bytes(settings):

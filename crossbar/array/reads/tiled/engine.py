@@ -118,12 +118,9 @@ def read_tiles(
 
 def vectors_at_a_time(tables: ReadTables, runs: tuple[BlockRun, ...], settings: ReadSettings) -> int:
     """Return how many input vectors make products of at most `settings.chunk` numbers."""
-    rows, digits = tables.row_index.shape[1], tables.matrix[:1, ..., 0].numel()
+    rows = tables.row_index.shape[1]
     widest = max(
-        (
-            run.lines.cycles * run.lines.blocks * max(run.conversions * digits, rows - run.lines.first_row)
-            for run in runs
-        ),
+        (run.lines.cycles * run.lines.blocks * max(run.conversions, rows - run.lines.first_row) for run in runs),
         default=1,
     )
     return max(1, settings.chunk // widest)

@@ -19,7 +19,7 @@ from crossbar.array.reads.tiled.tables import BlockRun, ReadTables, read_tables
 from crossbar.array.solved import SolvedArrays
 from crossbar.array.wiring import VectorWiring, Wiring
 from crossbar.config import CrossbarConfig
-from crossbar.converters import straight_through
+from crossbar.converters import at_hand, straight_through
 from mapping import subtract_references
 
 _TABLES = tuple(f.name for f in fields(ReadTables))
@@ -30,7 +30,6 @@ _BYTE = 8
 class AbstractTiledRead(AbstractRead):
     """Read block by block through the converters; a gradient passes as if they were ideal (straight through)."""
 
-    matrix: Tensor
     scale: Tensor
     share: Tensor | None
     digital: Tensor | None
@@ -94,16 +93,10 @@ class AbstractTiledRead(AbstractRead):
             return outputs
         return straight_through(self.read_without_converters(codes, wiring), outputs)
 
-    def carries_integers(self, settings: ReadSettings) -> bool:
-        """Return whether input codes may come to `read_codes` as integers."""
-        return self.matrix.ndim == 3 and not torch.compiler.is_compiling()
-
     def carried(self, codes: Tensor) -> Tensor:
         """Return input codes as integers, of one byte where none is negative: patches of an image repeat each of them."""
-        settings = self.settings
-        if settings is None or not self.carries_integers(settings) or settings.drive.input_offset or not codes.numel():
-            return codes
-        if (self.config.inputs.bits or _BYTE) > _BYTE:
+        bits = self.config.inputs.bits
+        if bits is None or bits > _BYTE or self.config.inputs.offset_code or not codes.numel() or not at_hand(codes):
             return codes
         return codes.to(torch.uint8 if float(codes.amin()) >= 0 else torch.int16)
 
