@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
+from torch.nn.functional import pad
 
 from crossbar.parasitics.block import Block, Cut, cut, joined_ports, pairs
 from crossbar.parasitics.join import kept_network, meeting, spread_gradients
@@ -15,6 +16,9 @@ from crossbar.parasitics.unit import unit_block
 
 UNIT_COLS = (4, 3, 2)
 """Columns of the first pieces: the most that the closed form pays for, if they divide a leaf; else all of a word line."""
+LANES = 64
+"""Pieces are filled up to a multiple of what torch computes at once: what is left over at the end it rounds otherwise,
+and the numbers of a piece would depend on those next to it."""
 _SIDES = {-2: ("R", "L"), -3: ("B", "T")}
 """The sides that meet when pieces are joined along a dimension."""
 
@@ -33,10 +37,11 @@ def leaf_blocks(conductance: Tensor, left: Tensor, below: Tensor) -> Block:
     Block
         `(pieces, ports, ports)`.
     """
-    rows, cols = conductance.shape[:2]
+    rows, cols, pieces = conductance.shape
     down = 2 if rows % 2 == 0 else 1
     across = next(count for count in (*UNIT_COLS, cols) if cols % count == 0)
-    parts = (part.unflatten(1, (-1, across)).unflatten(0, (-1, down)) for part in (conductance, left, below))
+    whole = (pad(part, (0, -pieces % LANES), value=1.0) for part in (conductance, left, below))
+    parts = (part.unflatten(1, (-1, across)).unflatten(0, (-1, down)) for part in whole)
     block = unit_block(*(part.movedim((1, 3), (0, 1)) for part in parts))
     dims = (-3, -2) if across > down else (-2, -3)  # square pieces have the fewest ports
     while any(size % 2 == 0 for size in block.coupling.shape[2:4]):
@@ -46,7 +51,8 @@ def leaf_blocks(conductance: Tensor, left: Tensor, below: Tensor) -> Block:
     for dim in dims:
         block = _combine(block, dim)
     ports = len(block.coupling)
-    return Block(block.coupling.view(ports * ports, -1).t().contiguous().view(-1, ports, ports), block.ports)
+    coupling = block.coupling.view(ports * ports, -1)[:, :pieces].t().contiguous()
+    return Block(coupling.view(pieces, ports, ports), block.ports)
 
 
 def _halve(block: Block, dim: int) -> Block:
