@@ -59,31 +59,31 @@ def print_times(size: int = 512) -> None:
         (devices.CMO_HFOX_2_PERCENT, ReRamCMONoiseModel(acceptance_range=2)),
     )
     print(f"\n| {size}x{size} | program [ms], ours : aihwkit | drift and read [ms] | both |\n|---|---|---|---|")
-    for device, model in pairs:
-        target = torch.linspace(device.g_min, device.g_max, size**2).reshape(size, size)
-        micro = target * 1e6
-        cells = devices.program_cells(device, target)
-        programmed = model.apply_programming_noise_to_conductance(micro)
-        carried = model.generate_drift_coefficients(micro)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # aihwkit's: numpy functions on tensors
+        for device, model in pairs:
+            print(_row(device, model, size))
 
-        def ours_program(device: Any = device, target: Any = target) -> None:
-            devices.program_cells(device, target)
 
-        def theirs_program(model: Any = model, micro: Any = micro) -> None:
-            model.apply_programming_noise_to_conductance(micro)
-            model.generate_drift_coefficients(micro)
+def _row(device: Any, model: Any, size: int) -> str:
+    target = torch.linspace(device.g_min, device.g_max, size**2).reshape(size, size)
+    micro = target * 1e6
+    cells = devices.program_cells(device, target)
+    programmed = model.apply_programming_noise_to_conductance(micro)
+    carried = model.generate_drift_coefficients(micro)
 
-        def ours_read(device: Any = device, cells: Any = cells) -> None:
-            devices.read_conductance(device, cells, DAY)
+    def theirs_program() -> None:
+        model.apply_programming_noise_to_conductance(micro)
+        model.generate_drift_coefficients(micro)
 
-        def theirs_read(model: Any = model, programmed: Any = programmed, carried: Any = carried) -> None:
-            model.apply_drift_noise_to_conductance(programmed, carried, DAY)
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # aihwkit's: numpy functions on tensors
-            a, b, c, d = milliseconds(ours_program, theirs_program, ours_read, theirs_read)
-        columns = [f"{x:.2f} : {y:.2f} = {x / y:.2f}" for x, y in ((a, b), (c, d), (a + c, b + d))]
-        print(f"| {device.name} | {' | '.join(columns)} |")
+    a, b, c, d = milliseconds(
+        lambda: devices.program_cells(device, target),
+        theirs_program,
+        lambda: devices.read_conductance(device, cells, DAY),
+        lambda: model.apply_drift_noise_to_conductance(programmed, carried, DAY),
+    )
+    columns = [f"{x:.2f} : {y:.2f} = {x / y:.2f}" for x, y in ((a, b), (c, d), (a + c, b + d))]
+    return f"| {device.name} | {' | '.join(columns)} |"
 
 
 def main() -> None:
