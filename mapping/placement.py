@@ -176,7 +176,7 @@ def scatter_cells(placement: Placement, values: Tensor, *, weight: Tensor | None
     result = values.new_zeros(placement.inputs_per_group * placement.outputs_and_references)
     for tiles in tile_chunks(placement):
         used = placement.used[tiles]
-        part = values[tiles] if bool(used.all()) else torch.where(used, values[tiles], 0)
+        part = values[tiles] if _all_of(used) else torch.where(used, values[tiles], 0)
         if weight is not None:
             part = part * weight[tiles, None, :].to(values.dtype)
         factor = row_factor(placement, tiles)
@@ -219,7 +219,12 @@ def fill_outside(values: Tensor, cells: Tensor, fill: float) -> Tensor:
 
     To look whether there is anything is quicker, and in a large layer there is mostly nothing.
     """
-    return values if bool(cells.all()) else values.masked_fill_(~cells, fill)
+    return values if _all_of(cells) else values.masked_fill_(~cells, fill)
+
+
+def _all_of(cells: Tensor) -> bool:
+    """Return whether all of bool `cells` are true; the minimum of bytes takes a twentieth of the time of `all`."""
+    return not cells.numel() or bool(cells.view(torch.uint8).amin())
 
 
 def cell_index(placement: Placement, tiles: slice) -> Tensor:
