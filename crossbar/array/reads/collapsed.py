@@ -16,6 +16,7 @@ from crossbar.array.solved import SolvedArrays
 from crossbar.array.wiring import Wiring
 from crossbar.config import CrossbarConfig
 from crossbar.converters import pulse_power
+from devices.randomness import normal_in_layout
 
 _MANY = 32
 """Vectors from which on a table of variances is rounded for their read."""
@@ -65,7 +66,7 @@ class CollapsedRead(AbstractRead):
         if self.variance is None:
             return outputs
         spread = self._variance_of_outputs(codes.detach(), self.variance, wiring).sqrt_()
-        return torch.addcmul(outputs, spread, torch.randn_like(outputs))
+        return torch.addcmul(outputs, spread, normal_in_layout(outputs))
 
     def _variance_of_outputs(self, codes: Tensor, variance: Tensor, wiring: Wiring) -> Tensor:
         """Return the output-referred variance of fresh read noise."""

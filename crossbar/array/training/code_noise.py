@@ -8,6 +8,7 @@ from crossbar.array.programming import target_conductance
 from crossbar.config import CrossbarConfig
 from crossbar.converters import straight_through
 from devices import Device, ExactProgramming
+from devices.randomness import normal_in_layout
 from mapping import map_weight, scatter_cells
 
 
@@ -54,8 +55,7 @@ def training_weight(weight: Tensor, config: CrossbarConfig, spread_of_code: Tens
                 seen = torch.where(quantized.scale > 0, weight / quantized.scale, seen)
             if _noisy(config.device):
                 spread = spread_of_code.to(weight.dtype)[quantized.codes + len(spread_of_code) // 2]
-                # Not `randn_like`: on a transposed matrix it draws forty times more slowly.
-                seen.addcmul_(spread, torch.randn(spread.shape, dtype=spread.dtype, device=spread.device))
+                seen.addcmul_(spread, normal_in_layout(spread))
             seen *= quantized.scale
     return straight_through(weight, seen)
 
@@ -74,7 +74,7 @@ def _squeezed_weight(weight: Tensor, config: CrossbarConfig, *, groups: int) -> 
         variance = _cell_variance(device, target_conductance(placement, device))
         factor = column_factor(placement, device)
         spread = scatter_cells(placement, variance, weight=factor * factor, power=2).sqrt()
-        codes = codes + spread * torch.randn_like(codes)
+        codes = codes + spread * normal_in_layout(codes)
     return codes * placement.scale
 
 

@@ -23,6 +23,8 @@ from crossbar.config import CrossbarConfig
 from crossbar.converters import at_hand, highest_code
 from mapping import Placement
 
+_LONG = 128
+"""Vectors from which shifted codes are added up by a product."""
 WORTH_SKIPPING = 0.9
 """Share of driven vectors up to which reading them apart costs less than reading all."""
 
@@ -225,7 +227,8 @@ def _convert(currents: Tensor, tables: ReadTables, conversions: slice, settings:
 def _over_cycles(codes: Tensor, pulse_bits: int, highest: int) -> Tensor:
     """Shift and add over the cycles: (blocks, conversions, cycles, vectors) -> (blocks, conversions, vectors)."""
     cycles = codes.shape[2]
-    if 0 < highest * 2 ** (cycles * pulse_bits) < WHOLE and cycles > 1:  # exact in any order
+    # Exact in any order; one product for every conversion, so many short ones would cost more than they save.
+    if cycles > 1 and codes.shape[3] >= _LONG and 0 < highest * 2 ** (cycles * pulse_bits) < WHOLE:
         worth = torch.arange(0, cycles * pulse_bits, pulse_bits, device=codes.device).to(codes.dtype).exp2_()
         return torch.matmul(worth, codes)
     total = codes[:, :, -1]
