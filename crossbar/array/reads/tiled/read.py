@@ -96,7 +96,7 @@ class AbstractTiledRead(AbstractRead):
     def carried(self, codes: Tensor) -> Tensor:
         """Return input codes as integers, of one byte where none is negative: patches of an image repeat each of them."""
         bits = self.config.inputs.bits
-        if bits is None or bits > _BYTE or self.config.inputs.offset_code or not codes.numel() or not at_hand(codes):
+        if not at_hand(codes) or bits is None or bits > _BYTE or self.config.inputs.offset_code or codes.numel() == 0:
             return codes
         return codes.to(torch.uint8 if float(codes.amin()) >= 0 else torch.int16)
 
