@@ -7,18 +7,17 @@ Every result is one line of a JSON-lines file, written when it is known: an inte
 """
 
 import argparse
-import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import nn
 
 import crossbar as xb
 import devices
+from benchmarks.result_lines import ResultLines
 from calibration import adapt_batchnorm, finetune_batchnorm, weight_pc2
 from crossbar.examples import Split, accuracy, load_cifar10, load_vgg16
 
@@ -123,23 +122,6 @@ ROWS: Mapping[str, Row] = {
 }
 
 
-class Results:
-    """The lines of a result file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-
-    def find(self, **keys: Any) -> list[dict[str, Any]]:
-        return [line for line in self.lines if all(line[key] == value for key, value in keys.items())]
-
-    def add(self, **line: Any) -> None:
-        self.lines.append(line)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-
-
 def work(chips: int) -> Iterator[tuple[str, int, tuple[str, ...]]]:
     """Yield (row, chip, stages) in the order of interest: one whole chip of each row, then the others, tuned last."""
     cheap = STAGES[:-1]
@@ -148,7 +130,9 @@ def work(chips: int) -> Iterator[tuple[str, int, tuple[str, ...]]]:
         yield from ((name, chip, stages) for chip in range(1, chips) for name, row in ROWS.items() if row.random)
 
 
-def measure(model: nn.Module, row: str, chip: int, stages: list[str], train: Split, test: Split, out: Results) -> None:
+def measure(
+    model: nn.Module, row: str, chip: int, stages: list[str], train: Split, test: Split, out: ResultLines
+) -> None:
     """Program one chip and measure the stages, each from the digital network's own batch norms."""
     setting = ROWS[row]
     analog = xb.convert_to_analog(model, setting.config(), overrides={"2": None})
@@ -208,7 +192,7 @@ def _norm_names(model: nn.Module) -> set[str]:
     return {name for name, module in model.named_modules() if isinstance(module, nn.BatchNorm2d)}
 
 
-def table(results: Results) -> str:
+def table(results: ResultLines) -> str:
     """Return the table as Markdown, the paper's number in brackets."""
     lines = [
         f"VGG16/CIFAR-10, {TEST_IMAGES} test and {TRAIN_IMAGES} training images, batches of {BATCH}; [paper]",
@@ -232,7 +216,7 @@ def table(results: Results) -> str:
     return "\n".join(lines)
 
 
-def _cell(results: Results, row: str, stage: str) -> str:
+def _cell(results: ResultLines, row: str, stage: str) -> str:
     values = torch.tensor([100 * line["accuracy"] for line in results.find(row=row, stage=stage)])
     if not len(values):
         return "-"
@@ -290,7 +274,7 @@ def main() -> None:
     torch.set_num_threads(arguments.threads)
     model = load_vgg16(arguments.data)
     train, test = load_cifar10(arguments.data, train=TRAIN_IMAGES, test=TEST_IMAGES)
-    results = Results(arguments.out)
+    results = ResultLines(arguments.out)
     if arguments.cost:
         print(adaptation_cost(model, train))
         return

@@ -9,7 +9,6 @@ Seconds are CPU seconds of one thread for programming all layers: mapping, scale
 """
 
 import argparse
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -24,6 +23,7 @@ from torch import nn
 
 import crossbar as xb
 import devices
+from benchmarks.result_lines import ResultLines
 from calibration import adapt_batchnorm, compensate_drift
 from crossbar.examples import Split, accuracy, load_cifar10, load_resnet20, load_vgg16
 
@@ -183,23 +183,6 @@ LOOP_ERROR = 0.02
 """Programming error of the closed loops, of the window."""
 
 
-class Results:
-    """The lines of a result file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-
-    def find(self, row: str, chip: int | None = None) -> list[dict[str, Any]]:
-        return [line for line in self.lines if line["row"] == row and chip in (None, line["chip"])]
-
-    def add(self, **line: Any) -> None:
-        self.lines.append(line)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
-
-
 @dataclass(frozen=True)
 class Work:
     """A trained network, and the images it is measured on."""
@@ -290,7 +273,7 @@ def _error(array: xb.CrossbarArray) -> float:
     return float((array.effective_weight.t() - ideal).norm() / ideal.norm())
 
 
-def measure_loop(name: str, folder: Path, results: Results) -> dict[str, float]:
+def measure_loop(name: str, folder: Path, results: ResultLines) -> dict[str, float]:
     """Program ResNet-20 in a closed loop; cell by cell with as many pulses as the products took."""
     work = load("resnet20", folder)
     programming = devices.GaussianProgramming(spread=LOOP_ERROR)
@@ -298,7 +281,7 @@ def measure_loop(name: str, folder: Path, results: Results) -> dict[str, float]:
     analog = xb.convert_to_analog(work.model, config, overrides=work.digital).eval()
     settings = LOOPS[name]
     if settings.read == "cells":
-        settings = replace(settings, pulses_per_cell=results.find("closed loop, products")[0]["pulses_per_cell"])
+        settings = replace(settings, pulses_per_cell=results.find(row="closed loop, products")[0]["pulses_per_cell"])
     start = time.process_time()
     counts = xb.program_by_products(analog, settings, generator=torch.Generator().manual_seed(0))
     cells = sum(int(layer.array.placement.used.sum()) for layer in xb.analog_layers(analog))
@@ -320,24 +303,24 @@ def measure_open_loop(folder: Path) -> dict[str, float]:
     return {**measure(row, 0, folder), "pulses_per_cell": 1.0, "reads": 0.0}
 
 
-def run(results: Results, folder: Path, rows: list[str]) -> None:
+def run(results: ResultLines, folder: Path, rows: list[str]) -> None:
     """Measure what is missing."""
     for name in rows:
         for chip in range(ROWS[name].chips):
-            if not results.find(name, chip):
+            if not results.find(row=name, chip=chip):
                 results.add(row=name, chip=chip, **measure(ROWS[name], chip, folder))
 
 
-def run_loops(results: Results, folder: Path) -> None:
+def run_loops(results: ResultLines, folder: Path) -> None:
     """Measure the closed loops that are missing."""
     for name in LOOPS:
-        if not results.find(f"closed loop, {name}"):
+        if not results.find(row=f"closed loop, {name}"):
             results.add(row=f"closed loop, {name}", chip=0, **measure_loop(name, folder, results))
-    if not results.find("open loop"):
+    if not results.find(row="open loop"):
         results.add(row="open loop", chip=0, **measure_open_loop(folder))
 
 
-def table(results: Results) -> str:
+def table(results: ResultLines) -> str:
     """Return both tables as Markdown."""
     lines = [
         "| work | accuracy [%] | after remedy [%] | digital [%] | rms error, median (worst) | scales | arrays | seconds "
@@ -345,7 +328,7 @@ def table(results: Results) -> str:
         "|---|---|---|---|---|---|---|---|---|",
     ]
     for name, row in ROWS.items():
-        found = results.find(name)
+        found = results.find(row=name)
         if found:
             lines.append(_line(name, row, found))
     loops = [
@@ -354,7 +337,7 @@ def table(results: Results) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name in ("open loop", *(f"closed loop, {name}" for name in LOOPS)):
-        for line in results.find(name):
+        for line in results.find(row=name):
             cells = (f"{line['pulses_per_cell']:.2f}", f"{line['reads']:.3g}", f"{line['error_median']:.3f}")
             loops.append(
                 f"| {name} | {' | '.join(cells)} | {100 * line['accuracy']:.1f} | {100 * line['remedied']:.1f} |"
@@ -396,7 +379,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of what there is")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    results = Results(arguments.out)
+    results = ResultLines(arguments.out)
     if not arguments.table:
         if not arguments.loops:
             run(results, arguments.data, arguments.rows or list(ROWS))

@@ -11,7 +11,6 @@ test images. The ternary network is trained here.
 """
 
 import argparse
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -25,6 +24,7 @@ from torch import nn
 
 import crossbar as xb
 import devices
+from benchmarks.result_lines import ResultLines
 from calibration import finetune, finetune_squeezed, train_pair_mask
 from crossbar import attacks, self_test
 from crossbar.array.rewriting import stored_levels
@@ -58,29 +58,6 @@ SELF_TESTS: Mapping[str, self_test.SelfTest] = {
 }
 """Flips on differential pairs of one-bit cells: by chance, or by a search, whose flips lie close together."""
 MEMORY_IMAGES, MEMORY_EPOCHS = 20_000, 5
-
-
-class Results:
-    """The lines of a result file."""
-
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        self.lines = [json.loads(line) for line in path.read_text().splitlines()] if path.is_file() else []
-
-    def find(self, part: str, row: str | None = None, seed: int | None = None) -> list[dict[str, Any]]:
-        """Return the lines of a part, and of a row and a seed where they are given."""
-        return [
-            line
-            for line in self.lines
-            if line["part"] == part and row in (None, line["row"]) and seed in (None, line["seed"])
-        ]
-
-    def add(self, **line: Any) -> None:
-        """Keep a line."""
-        self.lines.append(line)
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        with self.path.open("a") as file:
-            file.write(json.dumps(line) + "\n")
 
 
 @cache
@@ -269,7 +246,7 @@ PARTS: Mapping[str, tuple[Callable[..., dict[str, Any]], tuple[str, ...], int]] 
 """What is measured, its rows, and how many seeds."""
 
 
-def tables(results: Results) -> str:
+def tables(results: ResultLines) -> str:
     """Return the tables as Markdown."""
     lines = [
         "| flips, ResNet-20 8 bits | as programmed [%] | flips until below 15 % | 100 random flips: lost [points] "
@@ -277,8 +254,8 @@ def tables(results: Results) -> str:
         "|---|---|---|---|---|---|",
     ]
     for name in ENCODINGS:
-        for line in results.find("flips", name):
-            lost = [100 * (found["before"] - found["after"]) for found in results.find("random flips", name)]
+        for line in results.find(part="flips", row=name):
+            lost = [100 * (found["before"] - found["after"]) for found in results.find(part="random flips", row=name)]
             broken = len(line["accuracy"]) if line["stopped"] == "until" else f"> {len(line['accuracy'])}"
             lines.append(
                 f"| {name} | {100 * line['before']:.1f} | {broken} | {_spread(lost)} | {line['largest']:.2f} "
@@ -287,7 +264,7 @@ def tables(results: Results) -> str:
     lines += ["", "| stuck 1.75 + 9.04 % | digital [%] | as programmed [%] | corrected [%] | multiplications [%] |"]
     lines += ["|---|---|---|---|---|"]
     for name in PARTS["stuck"][1]:
-        if found := results.find("stuck", name):
+        if found := results.find(part="stuck", row=name):
             columns = [_spread([100 * line[key] for line in found]) for key in ("digital", "before", "after")]
             extra = _spread([100 * line["multiplications"] / line["weights"] for line in found])
             lines.append(f"| {name} | {' | '.join(columns)} | {extra} |")
@@ -298,7 +275,7 @@ def tables(results: Results) -> str:
     ]
     lines += ["|---|---|---|---|---|---|"]
     for name in SELF_TESTS:
-        if found := results.find("self_test", name):
+        if found := results.find(part="self_test", row=name):
             keys = ("hit", "hit_arrays", "found", "false", "tests", "left")
             total = {key: sum(line[key] for line in found) for key in keys}
             rate = f"{1000 * total['false'] / total['tests']:.2f} ({total['false']} of {total['tests']})"
@@ -308,7 +285,7 @@ def tables(results: Results) -> str:
             )
     lines += ["", "| random memory, 784-512-10, MNIST | accuracy [%] | CPU s |", "|---|---|---|"]
     for name in PARTS["memory"][1]:
-        for line in results.find("memory", name):
+        for line in results.find(part="memory", row=name):
             lines.append(f"| {name} | {100 * line['accuracy']:.2f} | {line['seconds']:.0f} |")
     return "\n".join(lines)
 
@@ -320,13 +297,13 @@ def _spread(values: list[float]) -> str:
     return text if len(values) == 1 else f"{text} ± {np.std(values, ddof=1):.1f}"
 
 
-def run(results: Results, folder: Path, parts: list[str], only: list[str], most: int) -> None:
+def run(results: ResultLines, folder: Path, parts: list[str], only: list[str], most: int) -> None:
     """Measure what is missing."""
     for part in parts:
         measure, rows, seeds = PARTS[part]
         for row in [row for row in rows if not only or row in only]:
             for seed in range(min(seeds, most)):
-                if not results.find(part, row, seed):
+                if not results.find(part=part, row=row, seed=seed):
                     results.add(part=part, row=row, seed=seed, **measure(row, seed, folder, results.path))
 
 
@@ -341,7 +318,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the tables of what there is")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    results = Results(arguments.out)
+    results = ResultLines(arguments.out)
     if not arguments.table:
         run(results, arguments.data, arguments.parts or list(PARTS), arguments.rows, arguments.seeds)
     print(tables(results))

@@ -12,7 +12,7 @@ from torch import nn
 
 import crossbar as xb
 import devices
-from benchmarks.compensation import Results
+from benchmarks.result_lines import ResultLines
 from benchmarks.training_loop import train
 from calibration import inject_output_shifts, match_output_gains
 from crossbar.examples import Split, accuracy
@@ -111,7 +111,7 @@ class Wired:
 
 
 def record(
-    results: Results, row: str, chip: nn.Module, wired: Wired, folder: Path, *, seconds: float, steps: int
+    results: ResultLines, row: str, chip: nn.Module, wired: Wired, folder: Path, *, seconds: float, steps: int
 ) -> None:
     """Program the chip of a trained model and keep its accuracy."""
     test = mnist(folder, wired.kind)[1]
@@ -128,7 +128,7 @@ def record(
 
 
 def matched(
-    results: Results, wired: Wired, folder: Path, effects: xb.TrainingEffects | None = None
+    results: ResultLines, wired: Wired, folder: Path, effects: xb.TrainingEffects | None = None
 ) -> tuple[nn.Module, float]:
     """Return a chip of the network trained in software whose gains are matched, and the CPU seconds."""
     chip = wired.chip(software(wired.kind, folder, results.path), effects)
@@ -138,26 +138,26 @@ def matched(
     return chip, time.process_time() - start
 
 
-def through_wires(results: Results, folder: Path, name: str, wired: Wired) -> None:
+def through_wires(results: ResultLines, folder: Path, name: str, wired: Wired) -> None:
     """Measure a network as programmed, with matched gains, and trained through the wires."""
-    if not results.find(f"{name}, as programmed"):
+    if not results.find(row=f"{name}, as programmed"):
         chip = wired.chip(software(wired.kind, folder, results.path))
         record(results, f"{name}, as programmed", chip, wired, folder, seconds=0.0, steps=0)
-    if not results.find(f"{name}, gains matched"):
+    if not results.find(row=f"{name}, gains matched"):
         chip, seconds = matched(results, wired, folder)
         record(results, f"{name}, gains matched", chip, wired, folder, seconds=seconds, steps=0)
     row = f"{name}, trained through the wires"
-    if not results.find(row):
+    if not results.find(row=row):
         chip, seconds = matched(results, wired, folder, xb.TrainingEffects(wires=True))
         data = mnist(folder, wired.kind)[0]
         seconds += train(chip, data, steps=wired.steps, rate=wired.rate, batch=wired.batch)
         record(results, row, chip, wired, folder, seconds=seconds, steps=wired.steps)
 
 
-def beside(results: Results, folder: Path, name: str, wired: Wired) -> None:
+def beside(results: ResultLines, folder: Path, name: str, wired: Wired) -> None:
     """Measure what stands beside it: noise injection, and as many more steps in software."""
     data, test = mnist(folder, wired.kind)
-    if not results.find(f"{name}, noise injection"):
+    if not results.find(row=f"{name}, noise injection"):
         chip, seconds = matched(results, wired, folder)
         for _ in range(2):
             xb.program_analog_weights(chip, seed=0)
@@ -166,7 +166,7 @@ def beside(results: Results, folder: Path, name: str, wired: Wired) -> None:
             seconds += time.process_time() - start + train(chip, data, steps=NIA_STEPS, rate=wired.rate)
         row = f"{name}, noise injection"
         record(results, row, chip, wired, folder, seconds=seconds, steps=2 * NIA_STEPS)
-    if not results.find(f"{wired.kind}, software trained on"):
+    if not results.find(row=f"{wired.kind}, software trained on"):
         further = copy.deepcopy(software(wired.kind, folder, results.path))
         seconds = train(further, data, steps=wired.steps, rate=wired.rate, batch=wired.batch)
         results.add(
@@ -203,14 +203,14 @@ WIRED = {
 }
 
 
-def run_mnist(kind: str, results: Results, folder: Path) -> None:
+def run_mnist(kind: str, results: ResultLines, folder: Path) -> None:
     """Measure LeNet-5 or 784-100-10 behind wires."""
     for name, wired in WIRED.items():
         if wired.kind == kind:
             through_wires(results, folder, name, wired)
 
 
-def run_beside(results: Results, folder: Path) -> None:
+def run_beside(results: ResultLines, folder: Path) -> None:
     """Measure what stands beside the first network of each kind."""
     for name in ("LeNet-5 64x64, first layer far from its converters", "784-100-10, 128 rows"):
         beside(results, folder, name, WIRED[name])

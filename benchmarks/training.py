@@ -18,7 +18,7 @@ import torch
 
 import crossbar as xb
 import devices
-from benchmarks.compensation import Results
+from benchmarks.result_lines import ResultLines
 from benchmarks.through_wires import mnist, run_beside, run_mnist, software
 from benchmarks.training_loop import train
 from calibration import (
@@ -62,14 +62,14 @@ SILICON = {
 TIMES = {"as programmed": 25.0, "1 hour": 3600.0, "1 day": 86400.0}
 
 
-def run_silicon(results: Results, folder: Path) -> None:
+def run_silicon(results: ResultLines, folder: Path) -> None:
     """ResNet-20 on devices that were measured: as programmed, after an hour and a day, beside the chips."""
     chosen, test = load_cifar10(folder, train=SILICON_IMAGES, test=SILICON_IMAGES)
     batches = list(chosen.batches(50))
     work = [(name, NOISE_STEPS, when) for name in SILICON for when in TIMES if "Joshi" in name or when != "1 hour"]
     for name, steps, when in work + [("PCM Joshi 2020", 0, when) for when in TIMES]:
         row = f"{name}, {'noise-trained' if steps else 'as in software'}, {when}"
-        if results.find(row):
+        if results.find(row=row):
             continue
         model, seconds = noise_trained(folder, steps) if steps else (load_resnet20(folder), 0.0)
         mapping = xb.MappingConfig(rows=256, cols=256, cell_bits=7, granularity="output")
@@ -84,13 +84,13 @@ def run_silicon(results: Results, folder: Path) -> None:
         results.add(row=row, chip=0, digital=_software_accuracy(folder, steps), seconds=seconds, steps=steps, **figures)
 
 
-def run_silicon_mnist(results: Results, folder: Path) -> None:
+def run_silicon_mnist(results: ResultLines, folder: Path) -> None:
     """LeNet-5 on the same devices, not trained for them, with one factor a layer for the drift."""
     test = mnist(folder, "lenet")[1]
     model = software("lenet", folder, results.path)
     for name, when in [(name, when) for name in SILICON for when in TIMES]:
         row = f"{name}, LeNet-5, {when}"
-        if results.find(row):
+        if results.find(row=row):
             continue
         config = xb.CrossbarConfig(device=SILICON[name], mapping=xb.MappingConfig(rows=256, cols=256, cell_bits=7))
         analog = xb.convert_to_analog(model, config).eval()
@@ -119,7 +119,7 @@ ONE_BIT = xb.MappingConfig(
 EIGHT_BITS = xb.CrossbarConfig(mapping=xb.MappingConfig(rows=128, cols=128, cell_bits=1))
 
 
-def run_ternary(branched: bool, results: Results, folder: Path) -> None:
+def run_ternary(branched: bool, results: ResultLines, folder: Path) -> None:
     """ResNet-20 with ternary weights on one-bit cells; the first layer has eight bits, the classifier is digital."""
     data, test = load_cifar10(folder, train=20000, test=1000)
     config = xb.CrossbarConfig(mapping=ONE_BIT, inputs=xb.InputConfig(bits=8, dac_bits=1))
@@ -128,7 +128,7 @@ def run_ternary(branched: bool, results: Results, folder: Path) -> None:
     if branched:
         rows = [("two branches, as rounded", 2, 0), ("two branches, trained", 2, TERNARY_STEPS)]
     for name, branches, steps in rows:
-        if results.find(name):
+        if results.find(row=name):
             continue
         digital = load_resnet20(folder)
         reference = accuracy(digital, test)
@@ -161,11 +161,11 @@ PRUNED = {
 }
 
 
-def run_pruning(results: Results, folder: Path) -> None:
+def run_pruning(results: ResultLines, folder: Path) -> None:
     """ResNet-20 with half of its weights pruned in five ways: arrays, accuracy, and accuracy under read noise."""
     data, test = load_cifar10(folder, train=20000, test=500)
     for name, (groups, share, fields) in PRUNED.items():
-        if results.find(f"pruned, {name}"):
+        if results.find(row=f"pruned, {name}"):
             continue
         # A tile of 32 x 32 so that a network this small has tiles to lose.
         fields = {"rows": 32, "cols": 32, "weight_bits": 8, "cell_bits": 1, **fields}
@@ -192,7 +192,7 @@ SILICON_IMAGES = 500
 """First test images of the silicon rows; as many training images measure the statistics."""
 
 
-PARTS: dict[str, Callable[[Results, Path], None]] = {
+PARTS: dict[str, Callable[[ResultLines, Path], None]] = {
     "lenet": partial(run_mnist, "lenet"),
     "mlp": partial(run_mnist, "mlp"),
     "beside": run_beside,
@@ -217,7 +217,7 @@ PUBLISHED = {
 _SHARES = ("digital", "accuracy", "noisy", "drift factor", "new statistics")
 
 
-def table(results: Results) -> str:
+def table(results: ResultLines) -> str:
     """Return all results as a Markdown table; accuracies in %, seconds of one thread."""
     columns = (*_SHARES, "arrays", "adc_bits", "adc_bits_worst_case", "steps", "seconds")
     present = [name for name in columns if any(name in line for line in results.lines)]
@@ -242,7 +242,7 @@ def main() -> None:
     parser.add_argument("--table", action="store_true", help="print the table of what there is")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
-    results = Results(arguments.out)
+    results = ResultLines(arguments.out)
     for part in [] if arguments.table else arguments.parts or list(PARTS):
         PARTS[part](results, arguments.data)
     print(table(results))

@@ -36,6 +36,7 @@ from torch import Tensor, nn
 
 import crossbar as xb
 import devices
+from benchmarks.result_lines import ResultLines
 from calibration import (
     calibrate_adc_ranges,
     calibrate_input_ranges,
@@ -114,19 +115,9 @@ class Study:
     """Results, networks and data of one study."""
 
     def __init__(self, out: Path, work: Path, data: Path, text: Path | None, size: Size) -> None:
-        self.out, self.work, self.data, self.text, self.size = out, work, data, text, size
-        self.lines = [json.loads(line) for line in out.read_text().splitlines()] if out.is_file() else []
+        self.results, self.work, self.data, self.text, self.size = ResultLines(out), work, data, text, size
         self.load, self.adapted = cache(self._load), lru_cache(1)(self._adapted)
         work.mkdir(parents=True, exist_ok=True)
-
-    def find(self, **wanted: Any) -> list[dict[str, Any]]:
-        return [line for line in self.lines if wanted.items() <= line.items()]
-
-    def add(self, **line: Any) -> None:
-        self.lines.append(line)
-        self.out.parent.mkdir(parents=True, exist_ok=True)
-        with self.out.open("a") as file:
-            file.write(json.dumps(line) + "\n")
 
     def run(self, networks: list[str]) -> None:
         """Measure what is missing, seed by seed."""
@@ -139,8 +130,8 @@ class Study:
     def _measure(self, network: str, variant: str, seed: int) -> None:
         for noise, sharing, chip in CHIPS:
             key = {"network": network, "variant": variant, "seed": seed, "noise": noise, "adc": sharing, "chip": chip}
-            if not self.find(**key):
-                self.add(**key, **self._chip(network, variant, seed, noise, sharing, chip))
+            if not self.results.find(**key):
+                self.results.add(**key, **self._chip(network, variant, seed, noise, sharing, chip))
 
     def _load(self, network: str) -> Work:
         """Return a network, trained if it is not there yet."""
@@ -152,8 +143,10 @@ class Study:
         else:
             train_transformer(model, draw, steps=self.size.digital_steps[network], learning_rate=2e-3)
             torch.save(model.state_dict(), path)
-        if not self.find(network=network, variant="digital"):
-            self.add(network=network, variant="digital", **score(model, test), seconds=time.process_time() - start)
+        if not self.results.find(network=network, variant="digital"):
+            self.results.add(
+                network=network, variant="digital", **score(model, test), seconds=time.process_time() - start
+            )
         return Work(model=model.eval(), draw=draw, test=test)
 
     def _gpt(self) -> tuple[nn.Module, Callable[[torch.Generator], tuple[Tensor, Tensor]], list[tuple[Tensor, Tensor]]]:
@@ -194,7 +187,7 @@ class Study:
             optimizer=lambda learning: torch.optim.Adam(learning, lr=3e-4),
         )
         torch.save({name: parameter.detach() for name, parameter in analog.named_parameters()}, path)
-        self.add(network=network, variant=variant, seed=seed, adapted=time.process_time() - start)
+        self.results.add(network=network, variant=variant, seed=seed, adapted=time.process_time() - start)
         return analog
 
     def _chip(self, network: str, variant: str, seed: int, noise: float, sharing: str, chip: int) -> dict[str, float]:
@@ -296,7 +289,7 @@ def tables(study: Study) -> str:
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for network in ("gpt", "vit"):
-        for line in study.find(network=network, variant="digital"):
+        for line in study.results.find(network=network, variant="digital"):
             lines.append(f"| {network} | digital | {line['loss']:.4f} | {100 * line['accuracy']:.2f} | | | | | | |")
         for variant in ("as trained", *VARIANTS):
             cells = [_cell(study, network, variant, n, adc, key) for n, adc in COLUMNS for key in ("loss", "accuracy")]
@@ -334,7 +327,7 @@ ORDERINGS = (
 def _by_seed(study: Study, network: str, variant: str, noise: float, adc: str, key: str) -> dict[int, float]:
     """Return the mean over the chips of each seed."""
     found: dict[int, list[float]] = {}
-    for line in study.find(network=network, variant=variant, noise=noise, adc=adc):
+    for line in study.results.find(network=network, variant=variant, noise=noise, adc=adc):
         found.setdefault(line["seed"], []).append(line[key])
     return {seed: statistics.mean(values) for seed, values in found.items()}
 
@@ -351,7 +344,7 @@ def _cell(study: Study, network: str, variant: str, noise: float, adc: str, key:
 def _cost_of_one_range(study: Study, network: str, variant: str) -> dict[str, float]:
     """Return what the shared range adds on the same chips, a mean over seeds; nothing where there are none."""
     key = {"network": network, "variant": variant, "noise": NOISE, "chip": 0}
-    own, shared = ({line["seed"]: line for line in study.find(**key, adc=adc)} for adc in ("tile", "model"))
+    own, shared = ({line["seed"]: line for line in study.results.find(**key, adc=adc)} for adc in ("tile", "model"))
     seeds = own.keys() & shared.keys()
     if not seeds:
         return {}
@@ -383,13 +376,13 @@ def main() -> None:
     out = work / "results.jsonl" if arguments.quick else arguments.out
     study = Study(out, work, arguments.data, arguments.text, QUICK if arguments.quick else FULL)
     if not arguments.table:
-        if not study.find(row="exactness") and find_spec("transformers") is None:
+        if not study.results.find(row="exactness") and find_spec("transformers") is None:
             print("The rows of Hugging Face's models are left out: `transformers` is not installed.")
-        elif not study.find(row="exactness"):
+        elif not study.results.find(row="exactness"):
             for row in exactness():
-                study.add(row="exactness", **row)
+                study.results.add(row="exactness", **row)
         study.run(arguments.networks)
-    for line in study.find(row="exactness"):
+    for line in study.results.find(row="exactness"):
         print(json.dumps(line))
     print(tables(study))
 
