@@ -43,7 +43,7 @@ def fits_bytes(tables: ReadTables, settings: ReadSettings) -> bool:
     """Return whether levels, pulses and codes are bytes."""
     if tables.unit is None or tables.unit.dtype != torch.float32:
         return False
-    if tables.matrix.dtype != torch.int8 or tables.matrix.ndim == 3:
+    if tables.matrix.dtype != torch.int8 or tables.in_digits:
         return False
     if not tables.matrix.is_cpu:
         return False

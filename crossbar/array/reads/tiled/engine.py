@@ -69,7 +69,7 @@ that is read noise where one product gives both: its variance by the drive of ea
 def send_products(drive: Tensor, tables: ReadTables, run: BlockRun) -> tuple[Tensor, Tensor | None]:
     """Send pulses through the cells as products: (blocks, rows, columns) -> (blocks, conversions, columns)."""
     matrix = run.rows_of(tables.matrix)
-    if tables.matrix.ndim == 3:
+    if tables.in_digits:
         return join_digits(product(matrix, drive), tables, run)
     if tables.worth is None or tables.bends is None:
         currents = product(matrix, drive)

@@ -67,6 +67,11 @@ class ReadTables:
     """Further matrices of cells that are not ohmic, (bends, conversions, rows)."""
 
     @property
+    def in_digits(self) -> bool:
+        """Whether the matrix holds digits."""
+        return self.matrix.ndim == 3
+
+    @property
     def lines(self) -> WordLines:
         """The word lines, as the drive knows them."""
         return WordLines(row_index=self.row_index, row_shift=self.row_shift)
