@@ -31,23 +31,16 @@ from calibration import (
 from crossbar.array.bit_line_currents import bit_line_currents
 from crossbar.examples import CharacterGPT, SmallViT
 from tests.calibration.model_states import moved, snapshot
+from tests.calibration.small_problem import BATCHES, X, network
 from tests.crossbar.library_layers import Conv1D
 
 STATIC = xb.CrossbarConfig(inputs=xb.InputConfig(range="static"))
-X = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
-Y = X[:, :3].argmax(1)
-BATCHES = list(zip(X.split(10), Y.split(10), strict=True))
 LAYERS = {
     "linear": lambda: nn.Linear(6, 5),
     "grouped convolution": lambda: nn.Conv2d(4, 6, 3, groups=2),
     "transposed convolution": lambda: nn.ConvTranspose2d(4, 6, 3, groups=2),
     "GPT-2's": lambda: Conv1D(5, 6),
 }
-
-
-def network(*, norm=nn.LayerNorm):
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(6, 8), norm(8), nn.GELU(), nn.Linear(8, 3)).eval()
 
 
 def chip(model=None, config=STATIC, *, calibrated=True):

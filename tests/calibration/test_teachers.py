@@ -10,15 +10,7 @@ from torch import nn
 
 import crossbar as xb
 from calibration import distillation_loss, finetune_layernorm, next_token_loss, taught_by, train_hardware_aware
-
-X = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
-Y = X[:, :3].argmax(1)
-BATCHES = list(zip(X.split(10), Y.split(10), strict=True))
-
-
-def network():
-    torch.manual_seed(0)
-    return nn.Sequential(nn.Linear(6, 8), nn.LayerNorm(8), nn.GELU(), nn.Linear(8, 3)).eval()
+from tests.calibration.small_problem import BATCHES, X, network
 
 
 def test_next_tokens():

@@ -24,11 +24,9 @@ from calibration import (
     train_pair_mask,
 )
 from tests.calibration.model_states import moved, snapshot
+from tests.calibration.small_problem import BATCHES, X, Y
 
 DEVICE = devices.Device(g_min=2e-6, g_max=2e-5, read_noise=devices.RelativeReadNoise(ratio=0.05))
-X = torch.randn(40, 6, generator=torch.Generator().manual_seed(1))
-Y = X[:, :3].argmax(1)
-BATCHES = list(zip(X.split(10), Y.split(10), strict=True))
 
 
 def digital():
